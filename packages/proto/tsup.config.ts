@@ -1,3 +1,3 @@
 import { library } from "../../tools/build/library.js";
 
-export default library(["src/index.ts", "src/fabric/index.ts", "src/testing/index.ts"]);
+export default library(["src/index.ts", "src/fabric/index.ts", "src/ed25519/index.ts", "src/testing/index.ts"]);
