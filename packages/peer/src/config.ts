@@ -1,0 +1,101 @@
+import type { TrustedOrganization } from "@gossip/crypto";
+import type { GossipConfig } from "@gossip/node";
+import type { OrgId } from "@gossip/proto";
+
+/** What `createPeer` needs: one peer, resolved. `readPeerConfig` makes one from a file; a program may write it by hand. */
+export interface PeerConfig {
+  /** Name of the peer for people, in logs and views, e.g. `peer0.org1` (`peer.id`). */
+  readonly id: string;
+  /** The organization of this peer (`peer.localMspId`); its identity must be one of it. */
+  readonly localMspId: OrgId;
+  /** Folder of everything durable: ledgers and the last incarnation (`peer.fileSystemPath`). One process at a time. */
+  readonly fileSystemPath: string;
+  /** `host:port` the gossip server binds (`peer.listenAddress`); port 0 takes a free one. */
+  readonly listenAddress: string;
+  /** `host:port` that peers of the own organization dial (`peer.gossip.endpoint`, else `peer.address`). @default the bound address */
+  readonly endpoint?: string;
+  /** `host:port` shown to other organizations (`peer.gossip.externalEndpoint`). @default "" which hides the peer from them */
+  readonly externalEndpoint?: string;
+  /** Endpoints of own-organization peers dialled first (`peer.gossip.bootstrap`). @default none */
+  readonly bootstrap?: readonly string[];
+  /** Who we are and whom we believe. A union on `type`: X.509 trust of real Fabric networks will be another member. */
+  readonly trust: Ed25519Trust;
+  /** Mutually authenticated TLS for gossip (`peer.tls`). @default none: plain connections, for trials only */
+  readonly tls?: PeerTls;
+  /** What differs from `gossipDefaults` of `@gossip/node` (`peer.gossip.*`). */
+  readonly gossip?: Partial<GossipConfig>;
+  /** Static leader of its organization: pulls blocks from the orderers and pushes them (`peer.gossip.orgLeader`). @default false */
+  readonly orgLeader?: boolean;
+  /** How a leader pulls from orderers (`peer.deliveryclient`). */
+  readonly deliveryClient?: DeliveryClientConfig;
+  /** Channels joined at start. */
+  readonly channels: readonly PeerChannelConfig[];
+  /** Where the operations service listens (`operations.listenAddress`); port 0 takes a free one. @default no operations service */
+  readonly operations?: { readonly listenAddress: string };
+  /** `prometheus` serves `/metrics`; `disabled` counts nothing (`metrics.provider`). @default "disabled" */
+  readonly metricsProvider?: "prometheus" | "disabled";
+  /** @default level info, for people */
+  readonly logging?: LoggingConfig;
+  /** What the reader of the file wants the operator to know; logged once when the peer starts. */
+  readonly warnings?: readonly string[];
+}
+
+/** Organizations whose Ed25519 root keys sign compact identity certificates (`peer.trust: ed25519`). */
+export interface Ed25519Trust {
+  readonly type: "ed25519";
+  /** Own serialized identity (`peer.identity.file`). */
+  readonly identity: Uint8Array;
+  /** 32-byte seed of the own key (`peer.identity.keyFile`). */
+  readonly privateKey: Uint8Array;
+  /** Trusted besides those that the channels' genesis blocks name (`peer.organizations`). */
+  readonly organizations: readonly TrustedOrganization[];
+}
+
+/** PEM contents for `peer.tls.*`. The client pair is the server pair unless given. */
+export interface PeerTls {
+  readonly cert: Uint8Array;
+  readonly key: Uint8Array;
+  readonly clientCert?: Uint8Array;
+  readonly clientKey?: Uint8Array;
+  /** Authorities of the servers we dial. */
+  readonly rootCerts: readonly Uint8Array[];
+  /** Authorities of client certificates, beside `rootCerts`; used when `clientAuthRequired`. */
+  readonly clientRootCas: readonly Uint8Array[];
+  /** Whether a client certificate must be issued by a known authority; one must be presented in any case. */
+  readonly clientAuthRequired: boolean;
+}
+
+export interface PeerChannelConfig {
+  /** Serialized block 0; the channel's name, organizations, anchors and orderers are read from it. */
+  readonly genesisBlock: Uint8Array;
+}
+
+/** `peer.deliveryclient.*` and `peer.keepalive.deliveryClient.*`, in milliseconds. */
+export interface DeliveryClientConfig {
+  /** Whether a leader pushes what it pulls (`blockGossipEnabled`). @default true */
+  readonly blockGossipEnabled?: boolean;
+  /** Longest pause between attempts (`reConnectBackoffThreshold`). @default 30_000 */
+  readonly reconnectBackoffThresholdMs?: number;
+  /** @default 3_000 */
+  readonly connTimeoutMs?: number;
+  /** Other addresses for orderers of the genesis block (`addressOverrides`). @default none */
+  readonly addressOverrides?: readonly { readonly from: string; readonly to: string }[];
+}
+
+export interface LoggingConfig {
+  /** Levels per logger in Fabric's grammar, e.g. `gossip.comm=debug:info` (`logging.spec`, `FABRIC_LOGGING_SPEC`). @default "info" */
+  readonly spec?: string;
+  /** One JSON object per line, or a line for people (`logging.format`, `FABRIC_LOGGING_FORMAT`). @default "console" */
+  readonly format?: "json" | "console";
+}
+
+/** Environment variables, as `process.env` holds them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads a peer's YAML file and everything it names. Paths in it are relative to its folder; `CORE_*` variables of `env`
+ * override keys: `CORE_PEER_GOSSIP_STATE_BATCHSIZE` is `peer.gossip.state.batchSize`.
+ *
+ * @throws GossipError `invalid-config` with one line that names file and key; `not-found` or `storage` when a file cannot be read.
+ */
+export declare function readPeerConfig(file: string, env?: Environment): Promise<PeerConfig>;

@@ -1,0 +1,94 @@
+/** Answer of `GET /gossip/members`. Numbers of 64 bits are decimal strings; fields are only ever added. */
+export interface MembersView {
+  readonly self: SelfView;
+  /** Alive members first, then dead ones; within each by PKI-ID. Self excluded. */
+  readonly members: readonly MemberEntry[];
+  readonly connections: readonly ConnectionEntry[];
+  /** What was dropped since start, by reason, e.g. `{"gate/duplicate": 3}`. */
+  readonly drops: Readonly<Record<string, number>>;
+  /** Who and what was refused, newest last. */
+  readonly refusals: readonly RefusalEntry[];
+}
+
+export interface SelfView {
+  readonly id: string;
+  readonly pkiId: string;
+  readonly org: string;
+  readonly endpoint: string;
+  readonly incarnation: string;
+  /** RFC 3339. */
+  readonly startedAt: string;
+}
+
+export interface MemberEntry {
+  readonly pkiId: string;
+  /** `null` while the member's identity is unknown. */
+  readonly org: string | null;
+  /** External endpoint; may be empty. */
+  readonly endpoint: string;
+  /** Known for members of the own organization only; else empty. */
+  readonly internalEndpoint: string;
+  readonly state: "alive" | "dead";
+  readonly incarnation: string;
+  readonly sequence: string;
+  /** Milliseconds since it was last heard of. */
+  readonly lastSeenMs: number;
+}
+
+export interface ConnectionEntry {
+  readonly pkiId: string;
+  readonly direction: "outbound" | "inbound";
+  readonly remoteAddress: string;
+  readonly queuedMessages: number;
+  readonly queuedBytes: number;
+}
+
+export interface RefusalEntry {
+  /** When it last happened, RFC 3339. */
+  readonly at: string;
+  readonly what: "handshake" | "message" | "block";
+  readonly from: string;
+  readonly org: string;
+  readonly reason: string;
+  readonly detail: string;
+  readonly count: number;
+}
+
+/** Answer of `GET /gossip/channels`. */
+export interface ChannelsView {
+  /** By name. */
+  readonly channels: readonly ChannelEntry[];
+}
+
+export interface ChannelEntry {
+  readonly channel: string;
+  readonly height: string;
+  /** Whether this peer takes the blocks of its organization from the orderer. */
+  readonly leader: boolean;
+  readonly lastBlock: { readonly number: string /** Lower-case hex. */; readonly hash: string } | null;
+  /** Blocks and bytes that wait for commit. */
+  readonly buffered: { readonly blocks: number; readonly bytes: number };
+  readonly health: { readonly ok: true } | { readonly ok: false; readonly detail: string };
+  /** Members of the channel as their state infos say, self excluded, by PKI-ID. */
+  readonly members: readonly ChannelMemberEntry[];
+  /** The connection to the orderers; `null` when this peer is no leader. */
+  readonly deliver: DeliverEntry | null;
+}
+
+export interface ChannelMemberEntry {
+  readonly pkiId: string;
+  readonly org: string | null;
+  readonly endpoint: string;
+  readonly internalEndpoint: string;
+  readonly state: "alive" | "dead";
+  readonly height: string;
+  readonly lastSeenMs: number;
+}
+
+export interface DeliverEntry {
+  readonly state: "connecting" | "receiving" | "backing-off" | "closed";
+  /** Orderer in use or tried last. */
+  readonly endpoint: string;
+  /** What went wrong last; empty when nothing did. */
+  readonly detail: string;
+}
