@@ -1,5 +1,19 @@
-export { BoundedMap, type BoundedMapOptions, BoundedQueue, type BoundedQueueOptions, type WhenFull } from "./bounded.js";
-export { type Clock, type Millis, systemClock, systemWallClock, type Timer, type WallClock, wallMillis } from "./clock.js";
+export {
+  BoundedMap,
+  type BoundedMapOptions,
+  BoundedQueue,
+  type BoundedQueueOptions,
+  type WhenFull,
+} from "./bounded.js";
+export {
+  type Clock,
+  type Millis,
+  systemClock,
+  systemWallClock,
+  type Timer,
+  type WallClock,
+  wallMillis,
+} from "./clock.js";
 export { assert, type ErrorCode, errorText, GossipError, InvariantError, unreachable } from "./errors.js";
 export { type LogFields, type Logger, type LogLevel, silentLogger } from "./log.js";
 export { type Machine, type Wake, wake } from "./machine.js";

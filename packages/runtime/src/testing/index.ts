@@ -1,1 +1,2 @@
-export {};
+export { checkMachineLaws, type MachineLawsOptions } from "./machine-laws.js";
+export { VirtualClock, type VirtualClockOptions } from "./virtual-clock.js";
