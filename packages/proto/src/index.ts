@@ -1,6 +1,58 @@
-export * from "./codec.js"; // CONTRACT: proto author replaces by explicit named exports
-export * from "./comparator.js";
-export * from "./describe.js";
-export type * from "./messages.js";
-export * from "./pki-id.js";
-export * from "./tags.js";
+export { blockDigest, parseBlockDigest } from "./block-digest.js";
+export {
+  type DecodeOptions,
+  decodeEnvelope,
+  decodeMessage,
+  defaultMaxMessageBytes,
+  encodeEnvelope,
+  encodeMessage,
+  encodeSecret,
+  readEnvelope,
+  readInternalEndpoint,
+  readMessage,
+} from "./codec.js";
+export { type Comparison, compareMessages, comparePeerTime } from "./comparator.js";
+export type { Decoded, DecodeFailure } from "./decoded.js";
+export { describeMessage } from "./describe.js";
+export type {
+  Acknowledgement,
+  AliveMessage,
+  BlockPayload,
+  Chaincode,
+  ConnEstablish,
+  DataDigest,
+  DataMessage,
+  DataRequest,
+  DataUpdate,
+  EmptyMessage,
+  Envelope,
+  GossipMessage,
+  Hello,
+  LeadershipMessage,
+  Member,
+  MembershipRequest,
+  MembershipResponse,
+  MessageHeader,
+  MessageOf,
+  MessageType,
+  PeerIdentity,
+  PeerTime,
+  PrivateDataDigest,
+  PrivateDataElement,
+  PrivateDataMessage,
+  PrivateDataRequest,
+  PrivateDataResponse,
+  PrivatePayload,
+  Properties,
+  PullMessage,
+  PullType,
+  SecretEnvelope,
+  StateInfo,
+  StateInfoPullRequest,
+  StateInfoSnapshot,
+  StateRequest,
+  StateResponse,
+  Tag,
+} from "./messages.js";
+export { maxPkiIdBytes, type OrgId, orgId, type PkiId, pkiId, pkiIdFromBytes, pkiIdToBytes } from "./pki-id.js";
+export { illegalTag, isChannelRestricted, isOrgRestricted } from "./tags.js";

@@ -1,0 +1,32 @@
+import { GossipError } from "@gossip/runtime";
+import type { PullType, Tag } from "./messages.js";
+
+/** Names by their numbers in `GossipMessage.Tag`. */
+const tags = ["undefined", "empty", "org-only", "chan-only", "chan-and-org", "chan-or-org"] as const;
+
+/** Names by their numbers in `PullMsgType`. */
+const pullTypes = ["undefined", "block", "identity"] as const;
+
+export function tagFrom(number: number): Tag {
+  return tags[number] ?? "unknown";
+}
+
+export function pullTypeFrom(number: number): PullType {
+  return pullTypes[number] ?? "unknown";
+}
+
+/** @throws GossipError `invalid-argument` for `unknown`. */
+export function tagNumber(tag: Tag): number {
+  return numberOf<Tag>(tags, tag, "tag");
+}
+
+/** @throws GossipError `invalid-argument` for `unknown`. */
+export function pullTypeNumber(pullType: PullType): number {
+  return numberOf<PullType>(pullTypes, pullType, "pullType");
+}
+
+function numberOf<Name extends string>(names: readonly Name[], name: Name, field: string): number {
+  const number = names.indexOf(name);
+  if (number >= 0) return number;
+  throw new GossipError("invalid-argument", `expected ${field} to be one of ${names.join(", ")}, got ${name}`);
+}
