@@ -1,39 +1,298 @@
-// CONTRACT (implemented by the crypto author)
+import { createHash } from "node:crypto";
 import type { OrgId, PkiId } from "@gossip/proto";
-import type { MaybePromise, Millis } from "@gossip/runtime";
-import type { MessageCryptoService, SecurityAdvisor, Verdict } from "./ports.js";
+import { assert, BoundedMap, GossipError, isPromise, type MaybePromise, type Millis, whenDone } from "@gossip/runtime";
+import {
+  accepted,
+  type MessageCryptoService,
+  type Rejection,
+  reject,
+  type SecurityAdvisor,
+  type Verdict,
+} from "./ports.js";
 
-export interface KnownIdentity { readonly pkiId: PkiId; readonly identity: Uint8Array; readonly org: OrgId; readonly expiresAtWallMs: number | undefined }
+/** An identity we validated. */
+export interface KnownIdentity {
+  readonly pkiId: PkiId;
+  /** The serialized identity, as received. */
+  readonly identity: Uint8Array;
+  readonly org: OrgId;
+  /** Milliseconds since 1970; `undefined` for never. */
+  readonly expiresAtWallMs: number | undefined;
+}
+
+/** Why an identity went. */
 export type RemovalCause = "expired" | "unused" | "suspected" | "replaced";
+
+/** An identity that was known and is not any more. Whoever holds its PKI-ID elsewhere MUST drop it there too. */
+export interface Removed {
+  readonly pkiId: PkiId;
+  readonly identity: Uint8Array;
+  readonly cause: RemovalCause;
+}
+
 export interface IdentityStoreOptions {
   readonly crypto: MessageCryptoService;
   readonly advisor: SecurityAdvisor;
-  /** Own serialized identity: never removed for disuse. */
+  /** Own serialized identity: never removed for disuse, but gone when it expires or is revoked. */
   readonly self: Uint8Array;
-  /** Default 10_000. */
+  /**
+   * Largest number of identities, own one included. More than the members of all channels; when it is reached, new
+   * identities are refused `too-many-identities`, as an eviction would let whoever owns many identities push out the others.
+   *
+   * @default 10_000
+   */
   readonly maxIdentities?: number;
-  /** Default 1 hour: identities unused for longer are purged (page 02 §5.4). */
+  /**
+   * Identities unused for longer are purged (page 02 §5.4). Shorter forgets departed members sooner and pulls
+   * identities of quiet ones again more often.
+   *
+   * @default 3_600_000 (one hour)
+   */
   readonly usageThresholdMs?: number;
 }
-export interface Removed { readonly pkiId: PkiId; readonly identity: Uint8Array; readonly cause: RemovalCause }
-/** PKI-ID → identity (protocol page 02 §5). Time is an argument. It never calls back; what it removes it returns. */
-export declare class IdentityStore {
-  constructor(options: IdentityStoreOptions);
+
+/**
+ * How long a refusal is remembered: long enough that a flood of one bad identity costs one validation, short enough
+ * that an identity which becomes valid is not kept out for longer than a reconnect takes.
+ */
+const refusalMemoryMs = 5_000;
+const maxRefusals = 1_024;
+
+interface Entry extends KnownIdentity {
+  lastUsed: Millis;
+}
+
+interface Refusal {
+  readonly rejection: Rejection;
+  readonly until: Millis;
+}
+
+/**
+ * PKI-ID → identity (protocol page 02 §5). Time is an argument: expiry goes by the date, disuse by the monotonic clock.
+ *
+ * Deviations from the reference, page 02 §11: what is known is looked up before anything is validated, and must be the
+ * same bytes (2, 4); refusals are remembered for a few seconds (2); removals are returned, so nothing is called back
+ * under a lock (1); one deadline stands for all expiry timers (15).
+ *
+ * @example
+ * const identities = new IdentityStore({ crypto, advisor: crypto, self: identity });
+ * await identities.put(pkiId, theirIdentity, clock.now(), wallMillis(wall));
+ */
+export class IdentityStore {
   readonly selfPkiId: PkiId;
   readonly selfOrg: OrgId;
-  /** Checks and stores. Look-up first: same PKI-ID and identical bytes are accepted without validating again; different bytes under the same PKI-ID are refused `pki-id-mismatch`. Expired: `expired-identity`. `pkiId` must equal what crypto computes. */
-  put(pkiId: PkiId, identity: Uint8Array, now: Millis, wallMs: number): MaybePromise<Verdict>;
-  /** The identity, and marks it used at `now`. */
-  get(pkiId: PkiId, now: Millis): Uint8Array | undefined;
+  readonly #crypto: MessageCryptoService;
+  readonly #advisor: SecurityAdvisor;
+  readonly #usageThresholdMs: number;
+  readonly #entries: BoundedMap<PkiId, Entry>;
+  readonly #refusals = new BoundedMap<string, Refusal>({ maxEntries: maxRefusals, whenFull: "evict-oldest" });
+  #deadline: Millis = Number.NEGATIVE_INFINITY;
+
+  /**
+   * The own identity must be valid now. With asynchronous crypto it is validated at the first `suspect` instead.
+   *
+   * @throws GossipError `untrusted` when the own identity is refused; `invalid-config` when an option is out of range.
+   */
+  constructor(options: IdentityStoreOptions) {
+    const { crypto, advisor, self, maxIdentities = 10_000, usageThresholdMs = 3_600_000 } = options;
+    requireConfig(
+      Number.isInteger(maxIdentities) && maxIdentities >= 1,
+      "maxIdentities to be an integer of at least 1",
+      maxIdentities,
+    );
+    requireConfig(usageThresholdMs > 0, "usageThresholdMs to be above 0", usageThresholdMs);
+    this.#crypto = crypto;
+    this.#advisor = advisor;
+    this.#usageThresholdMs = usageThresholdMs;
+    this.#entries = new BoundedMap({ maxEntries: maxIdentities, whenFull: "refuse" });
+
+    const pkiId = crypto.pkiIdOf(self);
+    const org = advisor.orgOf(self);
+    if (pkiId === undefined) throw untrusted("it has no PKI-ID");
+    const verdict = crypto.validateIdentity(self);
+    if (!isPromise(verdict) && !verdict.ok) throw untrusted(`${verdict.reason}: ${verdict.detail}`);
+    if (org === undefined) throw untrusted("no known organization vouches for it");
+    this.selfPkiId = pkiId;
+    this.selfOrg = org;
+    this.#entries.set(pkiId, {
+      pkiId,
+      identity: self.slice(),
+      org,
+      expiresAtWallMs: crypto.expirationOf(self),
+      lastUsed: Number.NEGATIVE_INFINITY,
+    });
+  }
+
+  /**
+   * Checks and stores an identity. Known and identical bytes are accepted without validating again; other bytes under a
+   * known PKI-ID are refused `pki-id-mismatch`, since signatures would be checked with one identity while the stream
+   * shows another. Putting a known identity does not count as use.
+   */
+  put(pkiId: PkiId, identity: Uint8Array, now: Millis, wallMs: number): MaybePromise<Verdict> {
+    const known = this.#entries.get(pkiId);
+    if (known !== undefined) return sameIdentity(known, identity, wallMs);
+    if (this.#crypto.pkiIdOf(identity) !== pkiId) return this.#mismatch(pkiId, identity);
+
+    const key = refusalKey(identity);
+    const refusal = this.#refusals.get(key);
+    if (refusal !== undefined && now < refusal.until) return refusal.rejection;
+
+    return whenDone(this.#crypto.validateIdentity(identity), (validity): Verdict => {
+      const verdict = validity.ok ? this.#store(pkiId, identity, now, wallMs) : validity;
+      // A full store is our condition, not the identity's, and may be over at the next purge.
+      if (!verdict.ok && verdict.reason !== "too-many-identities") {
+        this.#refusals.set(key, { rejection: verdict, until: now + refusalMemoryMs });
+      }
+      return verdict;
+    });
+  }
+
+  /** The identity, which counts as used at `now`. */
+  get(pkiId: PkiId, now: Millis): Uint8Array | undefined {
+    const entry = this.#entries.get(pkiId);
+    if (entry === undefined) return undefined;
+    entry.lastUsed = Math.max(entry.lastUsed, now);
+    return entry.identity;
+  }
+
   /** The organization of a known PKI-ID, from memory; does not count as use. */
-  orgOf(pkiId: PkiId): OrgId | undefined;
-  /** Everything known, own identity included. */
-  readonly all: readonly KnownIdentity[];
-  has(pkiId: PkiId): boolean;
-  /** Removes what is expired at `wallMs` or unused; returns what went. Call when `deadline` (monotonic) has come. */
-  purge(now: Millis, wallMs: number): readonly Removed[];
-  /** Re-validates those the predicate picks and removes the invalid; also the unused. */
-  suspect(predicate: (identity: KnownIdentity) => boolean, now: Millis, wallMs: number): MaybePromise<readonly Removed[]>;
-  /** Removes one. */
-  remove(pkiId: PkiId): boolean;
+  orgOf(pkiId: PkiId): OrgId | undefined {
+    return this.#entries.get(pkiId)?.org;
+  }
+
+  has(pkiId: PkiId): boolean {
+    return this.#entries.has(pkiId);
+  }
+
+  /** Everything known, own identity included; does not count as use. */
+  get all(): readonly KnownIdentity[] {
+    return Array.from(this.#entries.values(), ({ pkiId, identity, org, expiresAtWallMs }) => {
+      return { pkiId, identity, org, expiresAtWallMs };
+    });
+  }
+
+  /**
+   * When `purge` is next worth calling, on the monotonic clock; in the past before the first call. Never further away
+   * than a tenth of the usage threshold, so that a step of the date is noticed too.
+   */
+  get deadline(): Millis {
+    return this.#deadline;
+  }
+
+  /** Removes what is expired at `wallMs` or was unused for longer than the threshold; returns what went. */
+  purge(now: Millis, wallMs: number): readonly Removed[] {
+    const removed: Removed[] = [];
+    this.#deadline = now + this.#usageThresholdMs / 10;
+    for (const entry of this.#entries.values()) {
+      const cause = this.#overdue(entry, now, wallMs);
+      if (cause === undefined) this.#expectExpiry(entry, now, wallMs);
+      else removed.push({ pkiId: entry.pkiId, identity: entry.identity, cause });
+    }
+    for (const { pkiId } of removed) this.#entries.delete(pkiId);
+    return removed;
+  }
+
+  /**
+   * Validates again those the predicate picks and removes the invalid, the expired and the unused; being picked counts
+   * as use. Call it after a change of trust is active: it also forgets what was refused before.
+   */
+  suspect(
+    predicate: (identity: KnownIdentity) => boolean,
+    now: Millis,
+    wallMs: number,
+  ): MaybePromise<readonly Removed[]> {
+    const removed = [...this.purge(now, wallMs)];
+    this.#refusals.clear();
+    const picked = [...this.#entries.values()].filter(predicate);
+    const verdicts = picked.map((entry) => {
+      entry.lastUsed = Math.max(entry.lastUsed, now);
+      return this.#crypto.validateIdentity(entry.identity);
+    });
+    return whenDone(allDone(verdicts), (settled): readonly Removed[] => {
+      for (const [index, entry] of picked.entries()) {
+        const verdict = settled[index];
+        assert(verdict !== undefined, "expected one verdict for each suspected identity");
+        // While verdicts were awaited the entry may have gone, or come back as another.
+        if (verdict.ok || this.#entries.get(entry.pkiId) !== entry) continue;
+        this.#entries.delete(entry.pkiId);
+        const cause = verdict.reason === "expired-identity" ? "expired" : "suspected";
+        removed.push({ pkiId: entry.pkiId, identity: entry.identity, cause });
+      }
+      return removed;
+    });
+  }
+
+  /** Removes one; whether it was there. */
+  remove(pkiId: PkiId): boolean {
+    return this.#entries.delete(pkiId);
+  }
+
+  #store(pkiId: PkiId, identity: Uint8Array, now: Millis, wallMs: number): Verdict {
+    // With asynchronous crypto, another put may have been faster.
+    const known = this.#entries.get(pkiId);
+    if (known !== undefined) return sameIdentity(known, identity, wallMs);
+    const expiresAtWallMs = this.#crypto.expirationOf(identity);
+    if (expiresAtWallMs !== undefined && wallMs > expiresAtWallMs) return expired(expiresAtWallMs, wallMs);
+    const org = this.#advisor.orgOf(identity);
+    if (org === undefined)
+      return reject("unknown-organization", "expected a known organization to vouch for the identity, got none");
+    // Copied, for the bytes given are a view into a receive buffer.
+    const entry: Entry = { pkiId, identity: identity.slice(), org, expiresAtWallMs, lastUsed: now };
+    if (!this.#entries.set(pkiId, entry)) {
+      return reject("too-many-identities", `expected at most ${this.#entries.size} identities, got one more`);
+    }
+    this.#expectExpiry(entry, now, wallMs);
+    return accepted;
+  }
+
+  #mismatch(pkiId: PkiId, identity: Uint8Array): Rejection {
+    const actual = this.#crypto.pkiIdOf(identity);
+    return actual === undefined
+      ? reject(
+          "malformed-identity",
+          `expected an identity with PKI-ID ${pkiId}, got ${identity.length} bytes that are none`,
+        )
+      : reject("pki-id-mismatch", `expected an identity with PKI-ID ${pkiId}, got one with ${actual}`);
+  }
+
+  #overdue(entry: Entry, now: Millis, wallMs: number): RemovalCause | undefined {
+    if (entry.expiresAtWallMs !== undefined && wallMs > entry.expiresAtWallMs) return "expired";
+    const isUnused = entry.pkiId !== this.selfPkiId && entry.lastUsed + this.#usageThresholdMs < now;
+    return isUnused ? "unused" : undefined;
+  }
+
+  #expectExpiry(entry: Entry, now: Millis, wallMs: number): void {
+    if (entry.expiresAtWallMs === undefined) return;
+    // One millisecond more, for an identity is valid up to and including its last millisecond.
+    this.#deadline = Math.min(this.#deadline, now + Math.max(0, entry.expiresAtWallMs - wallMs) + 1);
+  }
+}
+
+function sameIdentity(known: KnownIdentity, identity: Uint8Array, wallMs: number): Verdict {
+  if (Buffer.compare(known.identity, identity) !== 0) {
+    return reject("pki-id-mismatch", `expected the bytes already known for PKI-ID ${known.pkiId}, got others`);
+  }
+  const { expiresAtWallMs } = known;
+  return expiresAtWallMs !== undefined && wallMs > expiresAtWallMs ? expired(expiresAtWallMs, wallMs) : accepted;
+}
+
+function expired(expiresAtWallMs: number, wallMs: number): Rejection {
+  const late = Math.ceil((wallMs - expiresAtWallMs) / 1000);
+  return reject("expired-identity", `expected an identity that is valid now, got one that expired ${late} s ago`);
+}
+
+function refusalKey(identity: Uint8Array): string {
+  return createHash("sha256").update(identity).digest("binary");
+}
+
+function allDone<T>(values: readonly MaybePromise<T>[]): MaybePromise<readonly T[]> {
+  return values.some(isPromise) ? Promise.all(values) : (values as readonly T[]); // none is a promise
+}
+
+function requireConfig(holds: boolean, expected: string, got: number): void {
+  if (!holds) throw new GossipError("invalid-config", `expected ${expected}, got ${got}`);
+}
+
+function untrusted(why: string): GossipError {
+  return new GossipError("untrusted", `expected a valid own identity, got one that is refused: ${why}`);
 }

@@ -21,6 +21,7 @@ export type RejectReason =
   | "revoked-identity"
   | "pki-id-mismatch"
   | "unknown-identity"
+  | "too-many-identities"
   | "unsigned"
   | "bad-signature"
   | "policy-not-satisfied"
@@ -60,7 +61,12 @@ export interface MessageCryptoService {
   /** Whether `signature` over `payload` is that of the identity, and the identity is valid. */
   verify(identity: Uint8Array, signature: Uint8Array, payload: Uint8Array): MaybePromise<Verdict>;
   /** As `verify`, and the signer may read the channel. */
-  verifyByChannel(channel: string, identity: Uint8Array, signature: Uint8Array, payload: Uint8Array): MaybePromise<Verdict>;
+  verifyByChannel(
+    channel: string,
+    identity: Uint8Array,
+    signature: Uint8Array,
+    payload: Uint8Array,
+  ): MaybePromise<Verdict>;
   /**
    * Whether a block is what it claims: number, channel, data hash, and the orderers' signatures over its header
    * (protocol page 02 §3.5). The link to the previous block is checked where blocks are committed.
