@@ -1,0 +1,145 @@
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { createTlsAuthority, type TlsAuthority } from "@gossip/comm/grpc";
+import { encodePrivateKey, generateKeyPair, issueIdentity, type KeyPair, makeGenesisBlock } from "@gossip/crypto";
+import type { IdentityRole } from "@gossip/proto/ed25519";
+import { GossipError, systemWallClock, wallMillis } from "@gossip/runtime";
+import { stringify } from "yaml";
+import { ordererConfig, peerConfig } from "./config-files.js";
+import { type NetworkLayout, peersOf } from "./layout.js";
+import { type NetworkFile, networkFilePath, writeNetworkFile } from "./network-file.js";
+import { clientName, type MemberKind, type NetworkPaths, networkPaths } from "./paths.js";
+
+const dayMs = 86_400_000;
+/** As long as Fabric's tool gives; a development network is thrown away earlier. */
+const validityMs = 3_650 * dayMs;
+/** Certificates are valid from a little before they were made, for machines whose clocks are behind. */
+const backdatedMs = 5 * 60_000;
+
+/** An organization while its members are being made. */
+interface Organization {
+  readonly id: string;
+  readonly root: KeyPair;
+  readonly tls: TlsAuthority;
+}
+
+/**
+ * Makes a network folder: keys, certificates, the genesis block and a configuration per process. `network.json` is
+ * written last, so a folder that has it is complete; one that was left unfinished is made anew.
+ *
+ * @throws GossipError `conflict` when the folder holds something else
+ */
+export async function makeNetwork(dir: string, layout: NetworkLayout): Promise<NetworkFile> {
+  const paths = networkPaths(dir);
+  await requireUsableFolder(paths);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await writeFile(paths.unfinished, "gossip is making this network, or was interrupted while it did\n");
+  await mkdir(paths.logs, { recursive: true });
+
+  const orderers = await makeOrganization(paths, layout.orderer.org);
+  const organizations = await Promise.all(layout.organizations.map(({ id }) => makeOrganization(paths, id)));
+  await save(paths.tlsRoots, [orderers, ...organizations].map(({ tls }) => tls.cert).join(""));
+  await save(paths.genesisBlock(layout.channel), genesisBlock(layout, orderers, organizations));
+
+  await makeMember(paths, orderers, { kind: "orderer", name: layout.orderer.name, role: "orderer" });
+  await saveYaml(paths.member("orderer", layout.orderer.name).config, ordererConfig(layout, paths));
+  for (const [index, { id, peers }] of layout.organizations.entries()) {
+    const organization = organizations[index] ?? orderers;
+    await makeMember(paths, organization, { kind: "client", name: clientName(id), role: "client" });
+    for (const peer of peers) {
+      await makeMember(paths, organization, { kind: "peer", name: peer.name, role: "peer" });
+      await saveYaml(paths.member("peer", peer.name).config, peerConfig(layout, peer, paths));
+    }
+  }
+
+  const file = networkFileOf(layout, paths);
+  await writeNetworkFile(dir, file);
+  await rm(paths.unfinished);
+  return file;
+}
+
+function networkFileOf(layout: NetworkLayout, paths: NetworkPaths): NetworkFile {
+  const { name, endpoint } = layout.orderer;
+  const none = { pid: null, started: null };
+  return {
+    orderers: [{ name, ...none, endpoint, config: paths.member("orderer", name).config }],
+    peers: peersOf(layout).map((peer) => ({
+      name: peer.name,
+      org: peer.org,
+      ...none,
+      endpoint: peer.endpoint,
+      operations: peer.operations,
+      config: paths.member("peer", peer.name).config,
+    })),
+    channels: [layout.channel],
+    up: null,
+  };
+}
+
+async function requireUsableFolder(paths: NetworkPaths): Promise<void> {
+  const found = await readdir(paths.dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  const isOurs = found.length === 0 || found.some((name) => paths.unfinished.endsWith(name));
+  if (isOurs) return;
+  throw new GossipError(
+    "conflict",
+    `expected ${paths.dir} to be a network folder or empty, it holds ${found[0]} and no ${networkFilePath(".")}`,
+  );
+}
+
+async function makeOrganization(paths: NetworkPaths, id: string): Promise<Organization> {
+  const root = generateKeyPair();
+  const tls = await createTlsAuthority({ name: `tls-ca.${id}` });
+  await save(paths.rootKey(id), encodePrivateKey(root.privateKey), "secret");
+  return { id, root, tls };
+}
+
+async function makeMember(
+  paths: NetworkPaths,
+  organization: Organization,
+  member: { readonly kind: MemberKind; readonly name: string; readonly role: IdentityRole },
+): Promise<void> {
+  const own = paths.member(member.kind, member.name);
+  const nowMs = wallMillis(systemWallClock);
+  const { privateKey, publicKey } = generateKeyPair();
+  const identity = issueIdentity({
+    org: organization.id,
+    rootPrivateKey: organization.root.privateKey,
+    name: member.name,
+    role: member.role,
+    publicKey,
+    notBeforeMs: nowMs - backdatedMs,
+    notAfterMs: nowMs + validityMs,
+  });
+  await save(own.identity, identity);
+  await save(own.key, encodePrivateKey(privateKey), "secret");
+  const tls = await organization.tls.issue({ name: member.name, hosts: ["localhost", "127.0.0.1"] });
+  await save(own.tlsCert, tls.cert);
+  await save(own.tlsKey, tls.key, "secret");
+}
+
+function genesisBlock(layout: NetworkLayout, orderers: Organization, organizations: readonly Organization[]): Uint8Array {
+  return makeGenesisBlock({
+    channelId: layout.channel,
+    sequence: 0n,
+    organizations: organizations.map(({ id, root }, index) => ({
+      id,
+      rootPublicKey: root.publicKey,
+      anchors: layout.organizations[index]?.peers.slice(0, 1).map(({ endpoint }) => endpoint) ?? [],
+    })),
+    ordererOrganizations: [
+      { id: orderers.id, rootPublicKey: orderers.root.publicKey, endpoints: [layout.orderer.endpoint] },
+    ],
+  });
+}
+
+async function saveYaml(path: string, content: Record<string, unknown>): Promise<void> {
+  await save(path, `# Written by gossip network up; read again at every start, so it may be changed.\n${stringify(content)}`);
+}
+
+async function save(path: string, content: string | Uint8Array, secrecy?: "secret"): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, content, { mode: secrecy === "secret" ? 0o600 : 0o644 });
+}
