@@ -8,6 +8,14 @@ export type {
   OrdererEndpoint,
 } from "./api.js";
 export {
+  type BroadcastDropReason,
+  type BroadcastInput,
+  BroadcastMachine,
+  type BroadcastMachineOptions,
+  type BroadcastOutput,
+} from "./broadcast-machine.js";
+export { createBroadcaster } from "./broadcaster.js";
+export {
   type BroadcastConfig,
   broadcastDefaults,
   type DeliverConfig,
@@ -15,14 +23,18 @@ export {
   resolveBroadcastConfig,
   resolveDeliverConfig,
 } from "./config.js";
-export type {
-  BlockRefusal,
-  BlockRefusalReason,
-  ChainPosition,
-  DeliverDropReason,
-  DeliverInput,
-  DeliverOutput,
-  ReceivedBlock,
+export { createDeliver } from "./deliver.js";
+export {
+  type BlockRefusal,
+  type BlockRefusalReason,
+  type ChainPosition,
+  type DeliverDropReason,
+  type DeliverInput,
+  DeliverMachine,
+  type DeliverMachineOptions,
+  type DeliverOutput,
+  type DeliverState,
+  type ReceivedBlock,
 } from "./deliver-machine.js";
 export type {
   ConnectOrderer,
@@ -30,9 +42,3 @@ export type {
   OrdererConnectionHandlers,
   OrdererMethod,
 } from "./orderer-connection.js";
-
-// CONTRACT, implemented below in the next commits:
-import type { Broadcaster, BroadcasterOptions, Deliver, DeliverOptions } from "./api.js";
-
-export declare function createDeliver(options: DeliverOptions): Deliver;
-export declare function createBroadcaster(options: BroadcasterOptions): Broadcaster;
