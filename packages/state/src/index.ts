@@ -1,9 +1,9 @@
 export { resolveStateConfig, type StateConfig, stateDefaults } from "./config.js";
 export type { Ledger } from "./ledger.js";
-export { type ReadBlocksResult, readBlocks } from "./read-blocks.js";
+export type { BlockSource } from "./payload-buffer.js";
+export { type ReadBlocksRange, type ReadBlocksResult, readBlocks } from "./read-blocks.js";
 export {
   type AttemptFailure,
-  type BlockSource,
   type StateDropReason,
   type StateInput,
   type StateOutput,

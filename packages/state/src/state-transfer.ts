@@ -1,7 +1,57 @@
-// CONTRACT: types first; the class follows.
+/**
+ * State transfer of one channel (protocol page 10): everything between "a verified block reached this peer" and "the height
+ * that we publish went up", and the anti-entropy by which peers give each other what pushes did not bring.
+ *
+ * Roles and messages. Every peer is three things at once.
+ * - Committer: `block` inputs (pushed, or from the ordering service) and the payloads of responses wait in the payload buffer;
+ *   the one at the height leaves as `commit`, one at a time, and is let go at `committed`.
+ * - Requester (`catch-up.ts`): finds out that blocks are missing, asks one peer for one range (`request`, on the wire a
+ *   RemoteStateRequest), takes what comes back as `state-response`, and goes on with the next range at once.
+ * - Responder (`serving.ts`): queues a `state-request`, has the range read (`read-blocks`, `blocks-read`), answers (`respond`).
+ *
+ * States and legal transitions.
+ *
+ *     commit     idle -> committing -> idle                 a block at the height is there; committed
+ *                committing -> stalled -> committing        the storage failed; the wait is over
+ *                committing -> idle                         the ledger refused the block, which is dropped
+ *     requester  idle -> grace                              news of a greater height, or a gap below a held block
+ *                grace -> grace                             pushes are filling the gap
+ *                grace -> idle | asking                     nobody has more than we hold; somebody has
+ *                asking -> asking                           next range; next peer after a failed attempt
+ *                asking -> resting -> asking                every peer that has it failed lately; the first may be asked again
+ *                asking -> throttled -> asking              the buffer is full; a commit made room
+ *                asking | resting -> idle                   all is held; or the attempts are used up
+ *     responder  idle -> reading -> idle | reading          a request; blocks-read
+ *
+ * Timers: `check` every `checkIntervalMs` looks for a gap whatever the news; `grace`, `answer` and `rest` bound the requester's
+ * states of these names; `commit-retry` ends a stall.
+ *
+ * Invariants.
+ * 1. Blocks are committed in order, each number once, and the height moves only with `committed`.
+ * 2. Held blocks lie in `[height, height + 2 * blockBufferSize)`, and fewer than `blockBufferBytes` and one block are held.
+ * 3. A block that was handed over to the ledger stays held until it is stored or refused for good.
+ * 4. At most one commit, one ledger read and one awaited request are under way.
+ * 5. A response is taken only from a peer that was asked, with that nonce, and only blocks of the range it was asked for.
+ * 6. Every request gets one response, if only an empty one; a repetition of a waiting request counts as the same request.
+ *
+ * Deviations from the reference (numbers of page 10 §17), none of which shows on the wire.
+ * - 1: the cursor advances by commit, not by taking out of the buffer. 3: invariant 5. 8: `room` instead of polling.
+ * - 2: the range follows from the height of the chosen peer, and peers that fail rest, so an inflated height delays honest catch-up by
+ *   one unanswered request and does not end it.
+ * - 4: ranges are half-open inside and inclusive at the inputs and outputs, which mirror the wire.
+ * - 5, 11: invalid and excess requests get an empty response; requesters have a quota and take turns.
+ * - 6: peers that answer empty, late or wrongly rest for longer and longer. 12: responses are bounded in bytes.
+ * - 7: news starts a transfer; the reference polls. One range at a time is asked for so far.
+ * - 14: a failing ledger stalls this channel, visibly, and is tried again. 16: stale blocks are routine, straggler reports rare.
+ * - A late answer to an earlier attempt is welcome, even after the range was given up; the reference counts it as a failure.
+ */
 import type { BlockPayload, PkiId } from "@gossip/proto";
-import type { Machine, Millis, Random, Wake } from "@gossip/runtime";
-import type { StateConfig } from "./config.js";
+import { assert, type Machine, type Millis, type Random, Timers, unreachable, type Wake } from "@gossip/runtime";
+import { CatchUp, type StateTimer } from "./catch-up.js";
+import { resolveStateConfig, type StateConfig } from "./config.js";
+import { type BlockSource, type BufferedBlock, PayloadBuffer } from "./payload-buffer.js";
+import { backoff, PeerRecord } from "./peer-record.js";
+import { Serving } from "./serving.js";
 
 /** A member of the channel as its state info describes it (page 10 §8.1). */
 export interface StatePeer {
@@ -26,9 +76,6 @@ export interface StateTransferOptions {
    */
   readonly staticLeader?: boolean;
 }
-
-/** How a block came to us: pushed by a peer, from the ordering service, or in a response to our request. */
-export type BlockSource = "push" | "deliver" | "transfer";
 
 export type StateInput =
   /**
@@ -184,21 +231,248 @@ export type StateDropReason =
  */
 export type AttemptFailure = "timeout" | "empty" | "out-of-range" | "refused" | "gone";
 
-export declare class StateTransfer implements Machine<StateInput, StateOutput> {
-  constructor(options: StateTransferOptions);
-  step(input: StateInput | Wake, now: Millis): readonly StateOutput[];
-  readonly deadline: Millis;
+/**
+ * The machine of one channel.
+ *
+ * @example
+ * const state = new StateTransfer({ height: 1n, peers: () => [], random: systemRandom });
+ * state.step({ type: "block", blockNumber: 1n, data, source: "deliver" }, now); // commit
+ */
+export class StateTransfer implements Machine<StateInput, StateOutput> {
+  readonly #config: StateConfig;
+  readonly #staticLeader: boolean;
+  readonly #buffer: PayloadBuffer;
+  readonly #record: PeerRecord;
+  readonly #timers = new Timers<StateTimer>();
+  readonly #catchUp: CatchUp;
+  readonly #serving: Serving;
+  #started = false;
+  #committing: bigint | undefined;
+  #stall: { readonly blockNumber: bigint; readonly detail: string; readonly failures: number } | undefined;
+  #nextStragglerReport: Millis = Number.NEGATIVE_INFINITY;
+
+  /** @throws GossipError `invalid-config` */
+  constructor(options: StateTransferOptions) {
+    const config = resolveStateConfig(options.config);
+    this.#config = config;
+    this.#staticLeader = options.staticLeader ?? false;
+    this.#buffer = new PayloadBuffer({
+      height: options.height,
+      maxBlocks: 2 * config.blockBufferSize,
+      maxBytes: config.blockBufferBytes,
+    });
+    this.#record = new PeerRecord({ backoffMs: config.peerBackoffMs, maxBackoffMs: config.maxPeerBackoffMs });
+    this.#catchUp = new CatchUp({
+      config,
+      buffer: this.#buffer,
+      record: this.#record,
+      timers: this.#timers,
+      peers: options.peers,
+      random: options.random,
+    });
+    this.#serving = new Serving(config);
+  }
+
+  get deadline(): Millis {
+    // The first step is due at once: it reports the height and sets the timers.
+    return this.#started ? this.#timers.deadline : 0;
+  }
+
+  step(input: StateInput | Wake, now: Millis): readonly StateOutput[] {
+    if (input.type === "wake" && now < this.deadline) return [];
+    const out: StateOutput[] = [];
+    const { blocks, bytes, room } = this.#buffer;
+    if (!this.#started) this.#start(now, out);
+    this.#dispatch(input, now, out);
+    this.#commitNext(out);
+    this.#catchUp.proceed(now, out);
+    if (this.#buffer.blocks !== blocks || this.#buffer.bytes !== bytes)
+      out.push({ type: "buffered", ...this.buffered });
+    if (!room && this.#buffer.room) out.push({ type: "room" });
+    return out;
+  }
+
+  #dispatch(input: StateInput | Wake, now: Millis, out: StateOutput[]): void {
+    switch (input.type) {
+      case "block":
+        this.#onBlock(input, now, out);
+        break;
+      case "committed":
+        this.#onCommitted(input.blockNumber, out);
+        break;
+      case "commit-failed":
+        this.#onCommitFailed(input, now, out);
+        break;
+      case "state-request":
+        this.#serving.request(input, this.height, out);
+        break;
+      case "blocks-read":
+        this.#serving.blocksRead(input.id, input.payloads, this.height, out);
+        break;
+      case "state-response":
+        this.#onStateResponse(input, now, out);
+        break;
+      case "peers-changed":
+        this.#catchUp.peersChanged(now, out);
+        break;
+      case "wake":
+        this.#onWake(now, out);
+        break;
+      default:
+        return unreachable(input);
+    }
+  }
+
   /** Number of committed blocks. */
-  readonly height: bigint;
-  readonly buffered: { readonly blocks: number; readonly bytes: number };
+  get height(): bigint {
+    return this.#buffer.height;
+  }
+
+  /** What waits for its commit; the block being committed counts. */
+  get buffered(): { readonly blocks: number; readonly bytes: number } {
+    return { blocks: this.#buffer.blocks, bytes: this.#buffer.bytes };
+  }
+
   /** Whether the ordering service may hand over another block. */
-  readonly room: boolean;
+  get room(): boolean {
+    return this.#buffer.room;
+  }
+
   /** Why commits fail, while they do. */
-  readonly stall: { readonly blockNumber: bigint; readonly detail: string } | undefined;
+  get stall(): { readonly blockNumber: bigint; readonly detail: string } | undefined {
+    return this.#stall;
+  }
+
   /** Whether a pushed block with this number would be taken: the cheap test before its signature is checked. */
-  wants(blockNumber: bigint): boolean;
+  wants(blockNumber: bigint): boolean {
+    return this.refusal(blockNumber) === undefined;
+  }
+
   /** Why a pushed block with this number would be dropped; `undefined` when it is wanted. */
-  refusal(blockNumber: bigint): StateDropReason | undefined;
+  refusal(blockNumber: bigint): StateDropReason | undefined {
+    return this.#buffer.refusal(blockNumber, this.#config.blockBufferSize);
+  }
+
   /** Whether this peer owes us an answer with this nonce: the cheap test before the blocks of a response are verified. */
-  wantsResponse(from: PkiId, nonce: bigint): boolean;
+  wantsResponse(from: PkiId, nonce: bigint): boolean {
+    return this.#catchUp.expects(from, nonce);
+  }
+
+  #start(now: Millis, out: StateOutput[]): void {
+    this.#started = true;
+    // Published and gauged from the start, not only after the first commit (page 10 §17, 17).
+    out.push({ type: "height", height: this.height });
+    this.#catchUp.start(now);
+  }
+
+  #onWake(now: Millis, out: StateOutput[]): void {
+    for (const name of this.#timers.expire(now)) {
+      // The stall ends here; `step` commits again what is at the height.
+      if (name !== "commit-retry") this.#catchUp.expired(name, now, out);
+    }
+  }
+
+  #onBlock(input: StateInput & { type: "block" }, now: Millis, out: StateOutput[]): void {
+    const { blockNumber, data, source, from } = input;
+    if (source === "push") {
+      if (from !== undefined) this.#record.pushed(from, blockNumber);
+      this.#reportStraggling(blockNumber, now, out);
+    }
+    const origin = { source, ...(from === undefined ? {} : { from }) };
+    const window = source === "push" ? this.#config.blockBufferSize : 2 * this.#config.blockBufferSize;
+    const refusal = this.#buffer.refusal(blockNumber, window);
+    if (refusal === undefined) this.#take({ blockNumber, data, ...origin }, out);
+    else out.push({ type: "dropped", reason: refusal, count: 1, blockNumber, ...origin });
+    if (refusal === "beyond-window" || this.#buffer.hasGap) this.#catchUp.news(now);
+  }
+
+  #onStateResponse(input: StateInput & { type: "state-response" }, now: Millis, out: StateOutput[]): void {
+    this.#catchUp.response(input, now, out, (payload) => {
+      const { blockNumber, data } = payload;
+      const refusal = this.#buffer.refusal(blockNumber, 2 * this.#config.blockBufferSize);
+      // Private data of a payload is not authenticated, so it must never decide about the block (page 10 §16, S33).
+      if (refusal === undefined) this.#take({ blockNumber, data, source: "transfer", from: input.from }, out);
+      return refusal;
+    });
+  }
+
+  #take(block: BufferedBlock, out: StateOutput[]): void {
+    for (const { blockNumber, source, from } of this.#buffer.add(block)) {
+      out.push({
+        type: "dropped",
+        reason: "evicted",
+        count: 1,
+        blockNumber,
+        source,
+        ...(from === undefined ? {} : { from }),
+      });
+    }
+  }
+
+  #commitNext(out: StateOutput[]): void {
+    if (this.#committing !== undefined || this.#timers.at("commit-retry") !== undefined) return;
+    const block = this.#buffer.get(this.height);
+    if (block === undefined) return;
+    this.#committing = block.blockNumber;
+    out.push({ type: "commit", blockNumber: block.blockNumber, data: block.data });
+  }
+
+  #onCommitted(blockNumber: bigint, out: StateOutput[]): void {
+    this.#endCommit(blockNumber);
+    this.#buffer.advance();
+    out.push({ type: "height", height: this.height });
+    this.#endStall(blockNumber, out);
+  }
+
+  #onCommitFailed(input: StateInput & { type: "commit-failed" }, now: Millis, out: StateOutput[]): void {
+    const { blockNumber, detail } = input;
+    this.#endCommit(blockNumber);
+    if (input.cause === "refused") {
+      this.#onRefusedByLedger(blockNumber, detail, now, out);
+      this.#endStall(blockNumber, out);
+      return;
+    }
+    const failures = (this.#stall?.failures ?? 0) + 1;
+    this.#stall = { blockNumber, detail, failures };
+    const retryAt = now + backoff(this.#config.commitRetryMs, this.#config.maxCommitRetryMs, failures);
+    this.#timers.set("commit-retry", retryAt);
+    out.push({ type: "stalled", blockNumber, detail, retryAt });
+  }
+
+  /** Kept, it would be refused for ever, and as a duplicate keep away every better copy. */
+  #onRefusedByLedger(blockNumber: bigint, detail: string, now: Millis, out: StateOutput[]): void {
+    const block = this.#buffer.get(blockNumber);
+    assert(block !== undefined, `expected block ${blockNumber} to be held while it was committed`);
+    const { source, from } = block;
+    this.#buffer.remove(blockNumber);
+    if (from !== undefined) this.#record.failed(from, now);
+    const origin = { source, ...(from === undefined ? {} : { from }) };
+    out.push({ type: "dropped", reason: "refused-by-ledger", count: 1, blockNumber, ...origin, detail });
+    this.#catchUp.news(now);
+  }
+
+  #endCommit(blockNumber: bigint): void {
+    assert(
+      this.#committing === blockNumber,
+      `expected the outcome of the commit of block ${this.#committing ?? "none"}, got ${blockNumber}`,
+    );
+    this.#committing = undefined;
+  }
+
+  #endStall(blockNumber: bigint, out: StateOutput[]): void {
+    if (this.#stall === undefined) return;
+    this.#stall = undefined;
+    out.push({ type: "recovered", blockNumber });
+  }
+
+  #reportStraggling(blockNumber: bigint, now: Millis, out: StateOutput[]): void {
+    const { enabled, checkIntervalMs } = this.#config;
+    if (enabled || this.#staticLeader || blockNumber <= this.height + stragglerDistance) return;
+    if (now < this.#nextStragglerReport) return;
+    this.#nextStragglerReport = now + checkIntervalMs;
+    out.push({ type: "straggler", height: this.height, blockNumber });
+  }
 }
+
+/** How far above our height a block must lie to call us a straggler (page 10 §6). */
+const stragglerDistance = 100n;
