@@ -1,9 +1,9 @@
-// CONTRACT of the node's friendly API (the node author implements it; peer, sim and cli build on it).
-import type { Comm, CommConfig, ConnectionView, Transport } from "@gossip/comm";
+import type { ConnectionView, Transport } from "@gossip/comm";
 import type { MessageCryptoService, SecurityAdvisor } from "@gossip/crypto";
 import type { OrgId, PkiId, Properties } from "@gossip/proto";
 import type { Clock, Logger, Metrics, Random, WallClock } from "@gossip/runtime";
 import type { Ledger } from "@gossip/state";
+import type { GossipOptions } from "./config.js";
 
 export interface NodeOptions {
   /** Own serialized identity. */
@@ -17,7 +17,7 @@ export interface NodeOptions {
   readonly externalEndpoint?: string;
   /** Endpoints of own-organization peers dialled first. */
   readonly bootstrap?: readonly string[];
-  readonly config?: Partial<GossipConfig>;
+  readonly config?: GossipOptions;
   readonly clock?: Clock;
   readonly wall?: WallClock;
   readonly random?: Random;
@@ -27,29 +27,24 @@ export interface NodeOptions {
   readonly lastIncarnation?: bigint;
 }
 
-/** `peer.gossip.*` of core.yaml (protocol page 12 §2), in milliseconds; zero means zero. Owned by node/src/config.ts. */
-export interface GossipConfig extends CommConfig {
-  readonly aliveTimeIntervalMs: number; readonly aliveExpirationTimeoutMs: number; readonly reconnectIntervalMs: number; readonly maxConnectionAttempts: number; readonly msgExpirationFactor: number;
-  readonly publishCertPeriodMs: number; readonly pullIntervalMs: number; readonly pullPeerNum: number; readonly digestWaitTimeMs: number; readonly requestWaitTimeMs: number; readonly responseWaitTimeMs: number;
-  readonly propagateIterations: number; readonly propagatePeerNum: number; readonly maxPropagationBurstSize: number; readonly maxPropagationBurstLatencyMs: number;
-  readonly maxBlockCountToStore: number; readonly publishStateInfoIntervalMs: number; readonly requestStateInfoIntervalMs: number; readonly membershipTrackerIntervalMs: number;
-  readonly state: { readonly enabled: boolean; readonly checkIntervalMs: number; readonly responseTimeoutMs: number; readonly batchSize: number; readonly maxRetries: number; readonly blockBufferSize: number; readonly blockBufferBytes: number };
-}
-
 export interface MemberView {
-  readonly pkiId: PkiId; readonly org: OrgId | undefined;
+  readonly pkiId: PkiId;
+  readonly org: OrgId | undefined;
   /** External endpoint; may be empty. */
   readonly endpoint: string;
   /** Known for own-organization members only; else empty. */
   readonly internalEndpoint: string;
   readonly metadata: Uint8Array;
   readonly state: "alive" | "dead";
-  readonly incarnation: bigint; readonly sequence: bigint;
+  readonly incarnation: bigint;
+  readonly sequence: bigint;
   /** Milliseconds since it was last heard of. */
   readonly lastSeenMs: number;
 }
 
-export interface ChannelMemberView extends MemberView { readonly properties: Properties }
+export interface ChannelMemberView extends MemberView {
+  readonly properties: Properties;
+}
 
 export interface JoinOptions {
   readonly ledger: Ledger;
@@ -62,18 +57,29 @@ export interface JoinOptions {
 }
 
 /** Something refused, for `/gossip` output: newest last, bounded. */
-export interface Refusal { readonly atWallMs: number; readonly what: "handshake" | "message" | "block"; readonly from: string; readonly org: string; readonly reason: string; readonly detail: string; readonly count: number }
+export interface Refusal {
+  readonly atWallMs: number;
+  readonly what: "handshake" | "message" | "block";
+  readonly from: string;
+  readonly org: string;
+  readonly reason: string;
+  readonly detail: string;
+  readonly count: number;
+}
 
 export interface NodeEvents {
   "member-up": (member: MemberView) => void;
   "member-down": (member: MemberView) => void;
-  "refused": (refusal: Refusal) => void;
+  refused: (refusal: Refusal) => void;
   /** A defect was met and the node closed itself; the host program decides what follows. */
-  "fault": (error: unknown) => void;
+  fault: (error: unknown) => void;
 }
 
 export interface GossipNode {
-  readonly pkiId: PkiId; readonly org: OrgId; readonly endpoint: string; readonly incarnation: bigint;
+  readonly pkiId: PkiId;
+  readonly org: OrgId;
+  readonly endpoint: string;
+  readonly incarnation: bigint;
   /** Alive members, self excluded. */
   readonly members: readonly MemberView[];
   readonly deadMembers: readonly MemberView[];
@@ -90,7 +96,9 @@ export interface GossipNode {
 }
 
 export interface Channel {
-  readonly id: string; readonly height: bigint; readonly isLeader: boolean;
+  readonly id: string;
+  readonly height: bigint;
+  readonly isLeader: boolean;
   /** Members of the channel as their state infos say, self excluded. */
   readonly members: readonly ChannelMemberView[];
   /** Blocks and bytes waiting for commit. */
@@ -102,7 +110,8 @@ export interface Channel {
   publish(blockNumber: bigint, block: Uint8Array): Promise<void>;
   block(blockNumber: bigint): Promise<Uint8Array | undefined>;
   /** Committed blocks in order from `from` (default: height), ends when the channel closes or `signal` aborts. */
-  blocks(options?: { readonly from?: bigint; readonly signal?: AbortSignal }): AsyncIterable<{ readonly number: bigint; readonly bytes: Uint8Array }>;
+  blocks(options?: {
+    readonly from?: bigint;
+    readonly signal?: AbortSignal;
+  }): AsyncIterable<{ readonly number: bigint; readonly bytes: Uint8Array }>;
 }
-export declare function createNode(options: NodeOptions): Promise<GossipNode>;
-export type { Comm };

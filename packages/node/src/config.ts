@@ -1,0 +1,121 @@
+import type { CommConfig } from "@gossip/comm";
+import { commDefaults } from "@gossip/comm";
+import { type DiscoveryConfig, discoveryDefaults, resolveDiscoveryConfig } from "@gossip/discovery";
+import { type PullConfig, pullDefaults, resolvePullConfig } from "@gossip/pull";
+import { GossipError } from "@gossip/runtime";
+import { resolveStateConfig, type StateConfig, stateDefaults } from "@gossip/state";
+
+/** Options of a node: `peer.gossip.*` of core.yaml (protocol page 12 §2) in milliseconds, and below them our own. */
+export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
+  /**
+   * Rounds in which a message is pushed, each to other peers; 0 leaves dissemination to pull and state transfer.
+   * @default 1
+   */
+  readonly propagateIterations: number;
+  /**
+   * Peers that a message is pushed to per round. More is faster and more certain, and multiplies traffic.
+   * @default 3
+   */
+  readonly propagatePeerNum: number;
+  /**
+   * New messages that end the wait for company.
+   * @default 10
+   */
+  readonly maxPropagationBurstSize: number;
+  /**
+   * Longest wait of a message for company.
+   * @default 10
+   */
+  readonly maxPropagationBurstLatencyMs: number;
+  /**
+   * Time after start in which alive messages carry the identity (page 02 §8).
+   * @default 10_000
+   */
+  readonly publishCertPeriodMs: number;
+  /**
+   * Longest wait of a changed state info for its publication.
+   * @default 4_000
+   */
+  readonly publishStateInfoIntervalMs: number;
+  /**
+   * Pause between asking members of a channel for its state infos.
+   * @default 4_000
+   */
+  readonly requestStateInfoIntervalMs: number;
+  /**
+   * How often the gauge of a channel's members is set.
+   * @default 5_000
+   */
+  readonly membershipTrackerIntervalMs: number;
+  /** `peer.gossip.state.*`. */
+  readonly state: StateConfig;
+  /**
+   * Shortest distance between two publications of our state info. Less tells heights sooner and costs a signature and
+   * `propagatePeerNum` messages each.
+   * @default 250
+   */
+  readonly minStateInfoGapMs: number;
+  /**
+   * Messages that wait for their burst at most.
+   * @default 10_000
+   */
+  readonly maxEmitterElements: number;
+}
+
+/** What a program may set; everything else has its default. */
+export type GossipOptions = Partial<Omit<GossipConfig, "state">> & { readonly state?: Partial<StateConfig> };
+
+/** Fabric's defaults, and ours where Fabric has no such option. */
+export const gossipDefaults: GossipConfig = Object.freeze({
+  ...commDefaults,
+  ...discoveryDefaults,
+  ...pullDefaults,
+  propagateIterations: 1,
+  propagatePeerNum: 3,
+  maxPropagationBurstSize: 10,
+  maxPropagationBurstLatencyMs: 10,
+  publishCertPeriodMs: 10_000,
+  publishStateInfoIntervalMs: 4_000,
+  requestStateInfoIntervalMs: 4_000,
+  membershipTrackerIntervalMs: 5_000,
+  state: stateDefaults,
+  minStateInfoGapMs: 250,
+  maxEmitterElements: 10_000,
+});
+
+const leastValues = [
+  ["propagateIterations", 0],
+  ["propagatePeerNum", 0],
+  ["maxPropagationBurstSize", 1],
+  ["maxPropagationBurstLatencyMs", 0],
+  ["publishCertPeriodMs", 0],
+  ["publishStateInfoIntervalMs", 1],
+  ["requestStateInfoIntervalMs", 1],
+  ["membershipTrackerIntervalMs", 1],
+  ["minStateInfoGapMs", 1],
+  ["maxEmitterElements", 1],
+] as const;
+
+/**
+ * Fills in what is missing, deriving Fabric's dependent defaults, and checks ranges and relations.
+ *
+ * @throws GossipError `invalid-config` that names the option, what was expected and what came.
+ */
+export function resolveGossipConfig(given: GossipOptions = {}): GossipConfig {
+  const discovery = resolveDiscoveryConfig(only(given, discoveryDefaults));
+  const pull = resolvePullConfig(only(given, pullDefaults));
+  const state = resolveStateConfig(given.state);
+  const config: GossipConfig = Object.freeze({ ...gossipDefaults, ...given, ...discovery, ...pull, state });
+  for (const [name, least] of leastValues) {
+    const value = config[name];
+    if (!Number.isFinite(value) || value < least) {
+      throw new GossipError("invalid-config", `expected ${name} to be a number of at least ${least}, got ${value}`);
+    }
+  }
+  return config;
+}
+
+/** The options that `defaults` has, so that each package checks its own. */
+function only<T extends object>(given: object, defaults: T): Partial<T> {
+  return Object.fromEntries(Object.entries(given).filter(([name]) => name in defaults)) as Partial<T>;
+}

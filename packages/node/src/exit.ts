@@ -1,0 +1,155 @@
+import {
+  channelMac,
+  type MessageCryptoService,
+  markVerified,
+  seal,
+  sealSecret,
+  unsigned,
+  type Verified,
+} from "@gossip/crypto";
+import type { SelfRecord } from "@gossip/discovery";
+import type {
+  AliveMessage,
+  BlockPayload,
+  DataMessage,
+  Envelope,
+  MessageHeader,
+  PeerIdentity,
+  PeerTime,
+  PkiId,
+  Properties,
+  PullType,
+  StateInfo,
+} from "@gossip/proto";
+import { isPromise, type MaybePromise, whenDone } from "@gossip/runtime";
+import type { Emission } from "./routing.js";
+
+/** What every outgoing message is made with. */
+export interface ExitOptions {
+  readonly self: PkiId;
+  readonly identity: Uint8Array;
+  readonly crypto: MessageCryptoService;
+  /** Whether alive messages still carry the identity (page 02 §8). */
+  isIdentityPublished(): boolean;
+  /** Signing failed; the message is not sent, and the next one is tried again. */
+  onSigningFailed(error: unknown): void;
+}
+
+const noBytes = new Uint8Array(0);
+const plain: MessageHeader = { nonce: 0n, channel: "", tag: "empty" };
+
+/**
+ * The exit: makes every envelope that leaves the node, once, whoever gets it (protocol page 01 §3.2, §3.3, §4.2).
+ * What needs a signature is signed here and nowhere else.
+ */
+export class Exit {
+  readonly #options: ExitOptions;
+
+  constructor(options: ExitOptions) {
+    this.#options = options;
+  }
+
+  /** Our alive message, with the internal endpoint as its secret. `undefined` when signing failed. */
+  alive({ member, time, internalEndpoint }: SelfRecord): MaybePromise<Verified<AliveMessage> | undefined> {
+    const { identity, crypto } = this.#options;
+    const message: AliveMessage = {
+      ...plain,
+      type: "alive",
+      member,
+      time,
+      identity: this.#options.isIdentityPublished() ? identity : noBytes,
+    };
+    return this.#guard(() =>
+      whenDone(seal(message, crypto), (envelope): MaybePromise<Verified<AliveMessage>> => {
+        if (internalEndpoint === "") return markVerified(message, envelope);
+        return whenDone(sealSecret(internalEndpoint, crypto), (secret) =>
+          markVerified(message, { ...envelope, secret }),
+        );
+      }),
+    );
+  }
+
+  /** Our state info for a channel. `undefined` when signing failed. */
+  stateInfo(channel: string, time: PeerTime, properties: Properties): MaybePromise<Verified<StateInfo> | undefined> {
+    const { self: pkiId, crypto } = this.#options;
+    // The channel is proven by the MAC; its name would tell it to peers outside (page 01 §4.2).
+    const message: StateInfo = {
+      nonce: 0n,
+      channel: "",
+      tag: "chan-or-org",
+      type: "state-info",
+      time,
+      pkiId,
+      channelMac: channelMac(pkiId, channel),
+      properties,
+    };
+    return this.#guard(() => whenDone(seal(message, crypto), (envelope) => markVerified(message, envelope)));
+  }
+
+  /** Our own item of the identity pull. `undefined` when signing failed. */
+  peerIdentity(): MaybePromise<Verified<PeerIdentity> | undefined> {
+    const { self: pkiId, identity, crypto } = this.#options;
+    const message: PeerIdentity = { ...plain, type: "peer-identity", pkiId, identity, metadata: noBytes };
+    return this.#guard(() => whenDone(seal(message, crypto), (envelope) => markVerified(message, envelope)));
+  }
+
+  membershipRequest(nonce: bigint, self: Envelope): Envelope {
+    return unsigned({ ...plain, nonce, type: "membership-request", self, known: [] });
+  }
+
+  membershipResponse(nonce: bigint, alive: readonly Envelope[], dead: readonly Envelope[]): Envelope {
+    return unsigned({ ...plain, nonce, type: "membership-response", alive, dead });
+  }
+
+  hello(pullType: PullType, pullNonce: bigint): Envelope {
+    return unsigned({ ...plain, type: "hello", pullNonce, metadata: noBytes, pullType });
+  }
+
+  digest(pullType: PullType, pullNonce: bigint, digests: readonly Uint8Array[]): Envelope {
+    return unsigned({ ...plain, type: "digest", pullNonce, digests, pullType });
+  }
+
+  request(pullType: PullType, pullNonce: bigint, digests: readonly Uint8Array[]): Envelope {
+    return unsigned({ ...plain, type: "request", pullNonce, digests, pullType });
+  }
+
+  update(pullType: PullType, pullNonce: bigint, data: readonly Envelope[]): Envelope {
+    return unsigned({ ...plain, type: "update", pullNonce, data, pullType });
+  }
+
+  stateInfoPullRequest(channel: string): Envelope {
+    const mac = channelMac(this.#options.self, channel);
+    return unsigned({ nonce: 0n, channel: "", tag: "chan-or-org", type: "state-info-pull-request", channelMac: mac });
+  }
+
+  snapshot(channel: string, elements: readonly Envelope[]): Envelope {
+    return unsigned({ nonce: 0n, channel, tag: "chan-or-org", type: "state-info-snapshot", elements });
+  }
+
+  stateRequest(channel: string, nonce: bigint, start: bigint, end: bigint): Envelope {
+    return unsigned({ nonce, channel, tag: "chan-or-org", type: "state-request", start, end });
+  }
+
+  stateResponse(channel: string, nonce: bigint, payloads: readonly BlockPayload[]): Envelope {
+    return unsigned({ nonce, channel, tag: "chan-or-org", type: "state-response", payloads });
+  }
+
+  /** A block to be pushed: unsigned, since the orderers' signatures inside are what receivers check. */
+  block(channel: string, payload: BlockPayload): Emission {
+    const message: DataMessage = { nonce: 0n, channel, tag: "chan-and-org", type: "data", payload };
+    return { key: undefined, message, envelope: unsigned(message), channel, except: undefined };
+  }
+
+  #guard<T>(make: () => MaybePromise<T>): MaybePromise<T | undefined> {
+    const onFailed = (error: unknown) => {
+      this.#options.onSigningFailed(error);
+      return undefined;
+    };
+    try {
+      const made = make();
+      return isPromise(made) ? made.then((value) => value, onFailed) : made;
+    } catch (error) {
+      return onFailed(error);
+    }
+  }
+}

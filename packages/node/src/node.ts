@@ -1,0 +1,530 @@
+import { type Comm, type CommEvent, type ConnectionView, createComm, type RemotePeer } from "@gossip/comm";
+import { IdentityStore, type MessageCryptoService, type Removed, type Verified } from "@gossip/crypto";
+import {
+  type ContactChanged,
+  Discovery,
+  type DiscoveryInput,
+  type DiscoveryMember,
+  type MemberDown,
+  organizationDisclosure,
+} from "@gossip/discovery";
+import { type AliveMessage, type Envelope, type OrgId, type PkiId, pkiIdFromBytes, pkiIdToBytes } from "@gossip/proto";
+import { ItemStore, Pull, type PullInput } from "@gossip/pull";
+import {
+  type Clock,
+  GossipError,
+  type Logger,
+  noMetrics,
+  type Random,
+  type Run,
+  run,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  systemWallClock,
+  type Timer,
+  type WallClock,
+  wallMillis,
+  whenDone,
+} from "@gossip/runtime";
+import type { Channel, GossipNode, JoinOptions, MemberView, NodeEvents, NodeOptions, Refusal } from "./api.js";
+import { ChannelShell } from "./channel.js";
+import type { MembershipView } from "./channel-gossip.js";
+import { type GossipConfig, resolveGossipConfig } from "./config.js";
+import { Emitter, type EmitterInput } from "./emitter.js";
+import { Exit } from "./exit.js";
+import { Gate, type GateDrop } from "./gate.js";
+import { DropLedger } from "./refusals.js";
+import { makeTables } from "./router.js";
+import type { Emission, RoutingView } from "./routing.js";
+
+/**
+ * Opens a node: it starts to listen and to reach for its bootstrap peers at once.
+ *
+ * @throws GossipError `invalid-config`, `invalid-argument` (an endpoint that is none), `untrusted` (the own identity is refused).
+ *
+ * @example
+ * const node = await createNode({ identity, crypto, advisor: crypto, transport, endpoint: "127.0.0.1:7051" });
+ * const channel = await node.join("demo", { ledger, organizations: [orgId("org1")] });
+ * await node.close();
+ */
+export async function createNode(options: NodeOptions): Promise<GossipNode> {
+  return new NodeShell(options);
+}
+
+/** How often identities are looked at for expiry and disuse. */
+const purgeIntervalMs = 5_000;
+/** Own identity runs out within this: worth a warning, once. */
+const expiryWarningMs = 7 * 24 * 3_600_000;
+
+class NodeShell implements GossipNode {
+  readonly pkiId: PkiId;
+  readonly org: OrgId;
+  readonly endpoint: string;
+  readonly incarnation: bigint;
+  readonly #config: GossipConfig;
+  readonly #crypto: MessageCryptoService;
+  readonly #clock: Clock;
+  readonly #wall: WallClock;
+  readonly #random: Random;
+  readonly #log: Logger;
+  readonly #options: NodeOptions;
+  readonly #identities: IdentityStore;
+  readonly #drops: DropLedger;
+  readonly #identityItems: ItemStore<Envelope>;
+  readonly #discovery: Discovery;
+  readonly #membership: MembershipView;
+  readonly #exit: Exit;
+  readonly #comm: Comm;
+  readonly #discoveryRun: Run<DiscoveryInput>;
+  readonly #pullRun: Run<PullInput<Envelope>>;
+  readonly #emitterRun: Run<EmitterInput<Emission>>;
+  readonly #channels = new Map<string, ChannelShell>();
+  readonly #listeners: { readonly [E in keyof NodeEvents]: Set<NodeEvents[E]> } = {
+    "member-up": new Set(),
+    "member-down": new Set(),
+    refused: new Set(),
+    fault: new Set(),
+  };
+  readonly #timers = new Set<Timer>();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    this.#config = resolveGossipConfig(options.config);
+    this.#crypto = options.crypto;
+    this.#clock = options.clock ?? systemClock;
+    this.#wall = options.wall ?? systemWallClock;
+    this.#random = options.random ?? systemRandom;
+    this.#log = (options.log ?? silentLogger).child("gossip");
+    this.endpoint = checkedEndpoint("endpoint", options.endpoint);
+    if (options.externalEndpoint) checkedEndpoint("externalEndpoint", options.externalEndpoint);
+    const metrics = options.metrics ?? noMetrics;
+
+    this.#identities = new IdentityStore({ crypto: options.crypto, advisor: options.advisor, self: options.identity });
+    this.pkiId = this.#identities.selfPkiId;
+    this.org = this.#identities.selfOrg;
+    this.incarnation = laterThan(options.lastIncarnation ?? 0n, this.#wall);
+    this.#drops = new DropLedger(metrics);
+
+    this.#discovery = new Discovery({
+      self: { pkiId: this.pkiId, internalEndpoint: this.endpoint, endpoint: options.externalEndpoint ?? "" },
+      incarnation: this.incarnation,
+      config: this.#config,
+      random: this.#random,
+      disclosure: organizationDisclosure({
+        self: this.pkiId,
+        selfOrg: this.org,
+        orgOf: (id) => this.#identities.orgOf(id),
+      }),
+    });
+    this.#membership = this.#makeMembershipView();
+    this.#identityItems = this.#makeIdentityItems();
+    const pull = new Pull<Envelope>({
+      items: this.#identityItems,
+      peers: () =>
+        this.#discovery.members.map(({ pkiId, preferredEndpoint }) => ({ pkiId, endpoint: preferredEndpoint })),
+      config: this.#config,
+      random: this.#random,
+    });
+    const emitter = new Emitter<Emission>({
+      iterations: this.#config.propagateIterations,
+      burstSize: this.#config.maxPropagationBurstSize,
+      burstLatencyMs: this.#config.maxPropagationBurstLatencyMs,
+      maxElements: this.#config.maxEmitterElements,
+    });
+
+    const identityPublishedUntil = this.#clock.now() + this.#config.publishCertPeriodMs;
+    this.#exit = new Exit({
+      self: this.pkiId,
+      identity: options.identity,
+      crypto: options.crypto,
+      isIdentityPublished: () => this.#clock.now() < identityPublishedUntil,
+      onSigningFailed: (error) => this.#log.error("cannot sign", { error }),
+    });
+    const onFault = (error: unknown) => this.#onFault(error);
+    const gate = new Gate({
+      crypto: options.crypto,
+      identities: this.#identities,
+      clock: this.#clock,
+      wall: this.#wall,
+      maxMessageBytes: this.#config.maxMessageBytes,
+      discovery: this.#discovery,
+      pull,
+      channels: this.#channels,
+      toDiscovery: (input) => this.#discoveryRun.push(input),
+      toPull: (input) => this.#pullRun.push(input),
+      onDropped: (drop) => this.#onGateDrop(drop),
+      onFault,
+    });
+    this.#comm = createComm({
+      transport: options.transport,
+      crypto: options.crypto,
+      advisor: options.advisor,
+      identities: this.#identities,
+      identity: options.identity,
+      clock: this.#clock,
+      wall: this.#wall,
+      random: this.#random,
+      config: this.#config,
+      log: this.#log,
+      metrics,
+      onMessage: (received) => gate.take(received),
+      onEvent: (event) => this.#onCommEvent(event),
+    });
+
+    const tables = makeTables({
+      comm: this.#comm,
+      exit: this.#exit,
+      identityItems: this.#identityItems,
+      routing: this.#makeRoutingView(),
+      toDiscovery: (input) => this.#discoveryRun.push(input),
+      toPull: (input) => this.#pullRun.push(input),
+      address: (pkiId) => this.#address(pkiId),
+      emitAlive: (alive, except) => this.#emitAlive(alive, except),
+      identify: (endpoint) => this.#identify(endpoint),
+      onMemberUp: (member) => this.#onMemberUp(member),
+      onMemberDown: (member, cause) => this.#onMemberDown(member, cause),
+      onMembersChanged: () => this.#onMembersChanged(),
+      onContact: (contact) => this.#onContact(contact),
+      onIdentityConflict: (endpoint) =>
+        this.#log.error("another process uses our identity: give each peer its own", { endpoint }),
+      count: (layer, reason, count) => this.#drops.count(layer, reason, count),
+    });
+    const clock = this.#clock;
+    this.#discoveryRun = run(this.#discovery, { clock, onFault, perform: tables.discovery });
+    this.#pullRun = run(pull, { clock, onFault, perform: tables.pull });
+    this.#emitterRun = run(emitter, { clock, onFault, perform: tables.emitter });
+    this.#start();
+  }
+
+  // What programs see
+
+  get members(): readonly MemberView[] {
+    return this.#discovery.members.map((member) => this.#view(member));
+  }
+
+  get deadMembers(): readonly MemberView[] {
+    return this.#discovery.deadMembers.map((member) => this.#view(member));
+  }
+
+  get channels(): ReadonlyMap<string, Channel> {
+    return this.#channels;
+  }
+
+  get connections(): readonly ConnectionView[] {
+    return this.#comm.connections;
+  }
+
+  get drops(): ReadonlyMap<string, number> {
+    return this.#drops.counts;
+  }
+
+  get refusals(): readonly Refusal[] {
+    return this.#drops.refusals;
+  }
+
+  async join(id: string, options: JoinOptions): Promise<Channel> {
+    if (this.#closing !== undefined) throw new GossipError("closed", "expected an open node, got one that was closed");
+    if (id === "" || this.#channels.has(id)) {
+      throw new GossipError("invalid-argument", `expected a channel that is not joined yet, got ${JSON.stringify(id)}`);
+    }
+    if (!options.organizations.includes(this.org)) {
+      throw new GossipError(
+        "invalid-argument",
+        `expected own organization ${this.org} among those of ${id}, got ${options.organizations.join(", ") || "none"}`,
+      );
+    }
+    const channel = new ChannelShell(id, options, laterThan(this.incarnation, this.#wall), {
+      self: this.pkiId,
+      selfOrg: this.org,
+      clock: this.#clock,
+      random: this.#random,
+      log: this.#log,
+      metrics: this.#options.metrics ?? noMetrics,
+      config: this.#config,
+      exit: this.#exit,
+      drops: this.#drops,
+      membership: this.#membership,
+      comm: () => this.#comm,
+      endpointOf: (pkiId) => this.#address(pkiId).endpoint,
+      memberView: (pkiId) => {
+        const member = this.#discovery.lookup(pkiId);
+        return member === undefined ? undefined : this.#view(member);
+      },
+      emit: (element) => this.#emitterRun.push({ type: "add", element }),
+      onFault: (error) => this.#onFault(error),
+    });
+    this.#channels.set(id, channel);
+    channel.start();
+    for (const { org, endpoint } of options.anchors ?? []) {
+      if (endpoint === this.endpoint || endpoint === this.#options.externalEndpoint) continue;
+      const role = org === this.org ? "own-anchor" : "foreign-anchor";
+      this.#discoveryRun.push({ type: "connect", endpoint: checkedEndpoint("an anchor", endpoint), role });
+    }
+    return channel;
+  }
+
+  setMetadata(metadata: Uint8Array): void {
+    this.#discoveryRun.push({ type: "update-self", metadata: new Uint8Array(metadata) });
+  }
+
+  on<E extends keyof NodeEvents>(event: E, listener: NodeEvents[E]): () => void {
+    const listeners: Set<NodeEvents[E]> = this.#listeners[event];
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // Life
+
+  #start(): void {
+    whenDone(this.#exit.peerIdentity(), (own) => {
+      if (own !== undefined) this.#identityItems.add(pkiIdToBytes(this.pkiId), own.envelope);
+    });
+    for (const endpoint of this.#options.bootstrap ?? []) {
+      if (endpoint === this.endpoint) continue;
+      this.#discoveryRun.push({
+        type: "connect",
+        endpoint: checkedEndpoint("a bootstrap peer", endpoint),
+        role: "bootstrap",
+      });
+    }
+    this.#every(purgeIntervalMs, () => this.#purgeIdentities());
+    this.#every(this.#config.membershipTrackerIntervalMs, () => {
+      for (const channel of this.#channels.values()) channel.track();
+    });
+    const expires = this.#crypto.expirationOf(this.#options.identity);
+    if (expires !== undefined && expires - wallMillis(this.#wall) < expiryWarningMs) {
+      this.#log.warn("own identity expires soon: renew it, or every peer will refuse us", {
+        at: new Date(expires).toISOString(),
+      });
+    }
+    this.#log.info("node started", { pkiId: this.pkiId, org: this.org, endpoint: this.endpoint });
+  }
+
+  async #close(): Promise<void> {
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+    for (const channel of this.#channels.values()) channel.close();
+    this.#discoveryRun.close();
+    this.#pullRun.close();
+    this.#emitterRun.close();
+    await this.#comm.close();
+    this.#log.info("node closed", { pkiId: this.pkiId });
+  }
+
+  #onFault(error: unknown): void {
+    this.#log.error("a defect was met; the node closes", { error });
+    this.#fire("fault", error);
+    void this.close();
+  }
+
+  #every(intervalMs: number, action: () => void): void {
+    const arm = () => {
+      const timer = this.#clock.schedule(this.#clock.now() + intervalMs, () => {
+        this.#timers.delete(timer);
+        action();
+        if (this.#closing === undefined) arm();
+      });
+      this.#timers.add(timer);
+    };
+    arm();
+  }
+
+  #purgeIdentities(): void {
+    for (const removed of this.#identities.purge(this.#clock.now(), wallMillis(this.#wall))) this.#withdraw(removed);
+  }
+
+  /** An identity is gone: nobody is told of it any more, its member is forgotten, its connection closed. */
+  #withdraw({ pkiId, cause }: Pick<Removed, "pkiId" | "cause">): void {
+    this.#log.info("identity removed", { pkiId, cause });
+    this.#identityItems.delete(pkiIdToBytes(pkiId));
+    this.#discoveryRun.push({ type: "identity-removed", pkiId });
+    this.#comm.disconnect(pkiId, `identity ${cause}`);
+  }
+
+  // Events
+
+  #onCommEvent(event: CommEvent): void {
+    switch (event.type) {
+      case "connected":
+        return this.#log.debug("connected", { peer: event.info.pkiId, direction: event.info.direction });
+      case "disconnected":
+        return this.#log.debug("disconnected", { peer: event.pkiId, reason: event.detail });
+      case "presumed-dead":
+        return this.#discoveryRun.push({ type: "presumed-dead", pkiId: event.pkiId });
+      case "identity-switch":
+        this.#identities.remove(event.old);
+        return this.#withdraw({ pkiId: event.old, cause: "replaced" });
+      case "handshake-refused": {
+        const { remoteAddress, claimed, org, reason, detail } = event;
+        const from = claimed === "" ? remoteAddress : claimed;
+        return this.#refuse({ what: "handshake", from, org, reason, detail });
+      }
+      case "dropped":
+        return this.#drops.count("comm", event.reason);
+    }
+  }
+
+  #onGateDrop({ reason, from, refused, detail }: GateDrop): void {
+    this.#drops.count("gate", reason);
+    const org = this.#identities.orgOf(from.pkiId) ?? "";
+    if (refused === undefined) this.#log.debug("dropped", { from: from.pkiId, reason, detail });
+    else this.#refuse({ what: refused, from: from.pkiId, org, reason, detail });
+  }
+
+  #refuse(refusal: Omit<Refusal, "count" | "atWallMs">): void {
+    const counted = this.#drops.refuse({ ...refusal, atWallMs: wallMillis(this.#wall) });
+    // The first of its kind is for the operator; a flood of the same is for the counter.
+    const isLoud = (counted.count & (counted.count - 1)) === 0;
+    const { what, ...fields } = counted;
+    if (isLoud) this.#log.warn(`${what} refused`, fields);
+    this.#fire("refused", counted);
+  }
+
+  #onMemberUp(member: DiscoveryMember): void {
+    this.#log.info("member up", {
+      pkiId: member.pkiId,
+      org: this.#identities.orgOf(member.pkiId),
+      endpoint: member.preferredEndpoint,
+    });
+    for (const channel of this.#channels.values()) channel.onMemberUp(member.pkiId);
+    // Its neighbours are likely to know identities that we do not.
+    this.#pullRun.push({ type: "pull-now", peer: { pkiId: member.pkiId, endpoint: member.preferredEndpoint } });
+    this.#fire("member-up", this.#view(member));
+    this.#onMembersChanged();
+  }
+
+  #onMemberDown(member: DiscoveryMember, cause: MemberDown["cause"]): void {
+    this.#log.warn("member down", { pkiId: member.pkiId, endpoint: member.preferredEndpoint, cause });
+    this.#fire("member-down", this.#view(member));
+    this.#onMembersChanged();
+  }
+
+  #onMembersChanged(): void {
+    for (const channel of this.#channels.values()) channel.onMembersChanged();
+  }
+
+  #onContact({ endpoint, state, failure }: ContactChanged): void {
+    if (state === "answered") this.#log.info("bootstrap or anchor peer answered", { endpoint });
+    else this.#log.info("bootstrap or anchor peer not reached", { endpoint, state, reason: failure });
+  }
+
+  #identify(endpoint: string): void {
+    this.#comm.handshake(endpoint, (result) => {
+      if (!result.ok) {
+        this.#log.debug("cannot identify", { endpoint, reason: result.reason, detail: result.detail });
+        return this.#discoveryRun.push({ type: "identify-failed", endpoint });
+      }
+      const { pkiId } = result.info;
+      const sameOrg = this.#identities.orgOf(pkiId) === this.org;
+      this.#discoveryRun.push({ type: "identified", endpoint, pkiId, sameOrg });
+    });
+  }
+
+  #emitAlive(alive: Verified<AliveMessage>, except: PkiId | undefined): void {
+    const { message, envelope } = alive;
+    const element: Emission = { key: `alive ${message.member.pkiId}`, message, envelope, channel: "", except };
+    this.#emitterRun.push({ type: "add", element });
+  }
+
+  #fire<E extends keyof NodeEvents>(event: E, subject: Parameters<NodeEvents[E]>[0]): void {
+    for (const listener of this.#listeners[event]) {
+      try {
+        (listener as (subject: Parameters<NodeEvents[E]>[0]) => void)(subject);
+      } catch (error) {
+        this.#log.error("a listener threw", { event, error });
+      }
+    }
+  }
+
+  // Views
+
+  #address(pkiId: PkiId): RemotePeer {
+    return { pkiId, endpoint: this.#discovery.lookup(pkiId)?.preferredEndpoint ?? "" };
+  }
+
+  #view(member: DiscoveryMember): MemberView {
+    const { pkiId, endpoint, internalEndpoint, metadata, state, incarnation, sequence, lastSeen } = member;
+    const lastSeenMs = Math.max(0, this.#clock.now() - lastSeen);
+    const org = this.#identities.orgOf(pkiId);
+    return { pkiId, org, endpoint, internalEndpoint, metadata, state, incarnation, sequence, lastSeenMs };
+  }
+
+  #isVisible(pkiId: PkiId): boolean {
+    if (pkiId === this.pkiId) return this.#discovery.self.endpoint !== "";
+    return (this.#discovery.lookup(pkiId)?.endpoint ?? "") !== "";
+  }
+
+  #makeMembershipView(): MembershipView {
+    const discovery = this.#discovery;
+    return {
+      get alive() {
+        return discovery.members.map(({ pkiId }) => pkiId);
+      },
+      knows: (pkiId) => discovery.lookup(pkiId) !== undefined,
+      isVisible: (pkiId) => this.#isVisible(pkiId),
+      orgOf: (pkiId) => this.#identities.orgOf(pkiId),
+    };
+  }
+
+  #makeRoutingView(): RoutingView {
+    const membership = this.#membership;
+    const channels = this.#channels;
+    return {
+      self: this.pkiId,
+      selfOrg: this.org,
+      get alive() {
+        return [...membership.alive];
+      },
+      orgOf: (pkiId) => membership.orgOf(pkiId),
+      isVisible: (pkiId) => membership.isVisible(pkiId),
+      channel: (id) => channels.get(id),
+      fanOut: this.#config.propagatePeerNum,
+      random: this.#random,
+    };
+  }
+
+  /** The identities we can prove to others, and who may learn them (page 05 §8). */
+  #makeIdentityItems(): ItemStore<Envelope> {
+    return new ItemStore<Envelope>({
+      bytesOf: ({ payload, signature }) => payload.length + signature.length,
+      egress: (requester) => {
+        const theirs = this.#identities.orgOf(requester);
+        if (theirs === undefined) return () => false;
+        if (theirs === this.org) return () => true;
+        return (_item, digest) => {
+          const pkiId = pkiIdFromBytes(digest);
+          const org = this.#identities.orgOf(pkiId);
+          return (org === this.org || org === theirs) && this.#isVisible(pkiId);
+        };
+      },
+    });
+  }
+}
+
+/** Nanoseconds since 1970, and later than an earlier life even if the wall clock was set back (page 01 §14 item 10). */
+function laterThan(last: bigint, wall: WallClock): bigint {
+  const now = wall.nowNanos();
+  return now > last ? now : last + 1n;
+}
+
+function checkedEndpoint(what: string, endpoint: string): string {
+  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^:\s]+):(\d{1,5})$/.exec(endpoint) ?? [];
+  if (port === undefined || Number(port) < 1 || Number(port) > 65_535) {
+    throw new GossipError(
+      "invalid-argument",
+      `expected ${what} to be host:port with a port from 1 to 65535, got ${JSON.stringify(endpoint)}`,
+    );
+  }
+  return endpoint;
+}

@@ -1,0 +1,128 @@
+/**
+ * To whom an emitted message goes (protocol page 06 §B3, page 07 §11.3 to §11.5). Pure functions over a view.
+ *
+ * Every filter is applied before peers are drawn, so no fan-out is lost (page 06 §F 16).
+ */
+
+import type { AliveMessage, DataMessage, Envelope, OrgId, PkiId, StateInfo } from "@gossip/proto";
+import { type Random, sample, unreachable } from "@gossip/runtime";
+import type { Keyed } from "./emitter.js";
+
+/** A message on its way to peers that are chosen at random. */
+export interface Emission extends Keyed {
+  readonly message: AliveMessage | StateInfo | DataMessage;
+  /** Exactly as received or signed; the secret is removed per target where it must be. */
+  readonly envelope: Envelope;
+  /** The channel it belongs to; empty for alive messages and for state info of channels we are not in. */
+  readonly channel: string;
+  /** The peer it came from, which does not get it back; `undefined` for our own. */
+  readonly except: PkiId | undefined;
+}
+
+/** One message for one peer. */
+export interface Delivery {
+  readonly to: PkiId;
+  readonly envelope: Envelope;
+  readonly lane: "control" | "block";
+}
+
+/** A channel as routing sees it. */
+export interface RoutableChannel {
+  isOrgInChannel(pkiId: PkiId): boolean;
+  isEligible(pkiId: PkiId): boolean;
+  /** Number of blocks the peer says it has; `undefined` when it said nothing. */
+  heightOf(pkiId: PkiId): bigint | undefined;
+}
+
+export interface RoutingView {
+  readonly self: PkiId;
+  readonly selfOrg: OrgId;
+  /** Alive members, self excluded. */
+  readonly alive: readonly PkiId[];
+  orgOf(pkiId: PkiId): OrgId | undefined;
+  /** Known with an endpoint that other organizations may see. */
+  isVisible(pkiId: PkiId): boolean;
+  channel(id: string): RoutableChannel | undefined;
+  /** Peers per message. */
+  readonly fanOut: number;
+  readonly random: Random;
+}
+
+/** Chooses peers for a burst. Order of the burst is kept towards every peer. */
+export function routeBurst(burst: readonly Emission[], view: RoutingView): readonly Delivery[] {
+  const blockTargets = new Map<string, readonly PkiId[]>();
+  return burst.flatMap((emission) => {
+    switch (emission.message.type) {
+      case "data":
+        return routeBlock(emission, emission.message, blockTargets, view);
+      case "state-info":
+        return routeStateInfo(emission, emission.message, view);
+      case "alive":
+        return routeAlive(emission, emission.message, view);
+      default:
+        return unreachable(emission.message);
+    }
+  });
+}
+
+/** Blocks stay in the organization; one draw serves all blocks of a channel in the burst that came the same way. */
+function routeBlock(
+  emission: Emission,
+  { payload }: DataMessage,
+  drawn: Map<string, readonly PkiId[]>,
+  view: RoutingView,
+): Delivery[] {
+  const channel = view.channel(emission.channel);
+  if (channel === undefined) return [];
+  const way = `${emission.channel} ${emission.except ?? ""}`;
+  let targets = drawn.get(way);
+  if (targets === undefined) {
+    targets = draw(emission, view, (pkiId) => view.orgOf(pkiId) === view.selfOrg && channel.isEligible(pkiId));
+    drawn.set(way, targets);
+  }
+  return targets
+    .filter((pkiId) => (channel.heightOf(pkiId) ?? 0n) <= payload.blockNumber)
+    .map((to) => ({ to, envelope: emission.envelope, lane: "block" }));
+}
+
+/** State info crosses organizations only when its subject shows itself to them. */
+function routeStateInfo(emission: Emission, { pkiId: subject }: StateInfo, view: RoutingView): Delivery[] {
+  const channel = view.channel(emission.channel);
+  const isCandidate =
+    channel !== undefined && view.isVisible(subject)
+      ? (pkiId: PkiId) => channel.isOrgInChannel(pkiId)
+      : (pkiId: PkiId) => view.orgOf(pkiId) === view.selfOrg;
+  return draw(emission, view, (pkiId) => pkiId !== subject && isCandidate(pkiId)).map((to) => ({
+    to,
+    envelope: emission.envelope,
+    lane: "control",
+  }));
+}
+
+function routeAlive(emission: Emission, { member }: AliveMessage, view: RoutingView): Delivery[] {
+  const author = member.pkiId === view.self ? view.selfOrg : view.orgOf(member.pkiId);
+  if (author === undefined) return [];
+  const isOwn = author === view.selfOrg;
+  const isCandidate = (pkiId: PkiId) => {
+    const target = view.orgOf(pkiId);
+    if (target === undefined || pkiId === member.pkiId) return false;
+    // Who hides from other organizations stays in ours, and whoever hides learns nothing of others.
+    if (isOwn) return target === view.selfOrg || member.endpoint !== "";
+    return (target === view.selfOrg || target === author) && view.isVisible(pkiId);
+  };
+  return draw(emission, view, isCandidate).map((to) => ({
+    to,
+    envelope: view.orgOf(to) === view.selfOrg ? emission.envelope : withoutSecret(emission.envelope),
+    lane: "control",
+  }));
+}
+
+function draw({ except }: Emission, view: RoutingView, isCandidate: (pkiId: PkiId) => boolean): readonly PkiId[] {
+  const candidates = view.alive.filter((pkiId) => pkiId !== except && isCandidate(pkiId));
+  return sample(view.random, candidates, view.fanOut);
+}
+
+/** The same signed bytes without the internal endpoint, for other organizations (page 01 §3.7). */
+export function withoutSecret(envelope: Envelope): Envelope {
+  return envelope.secret === undefined ? envelope : { payload: envelope.payload, signature: envelope.signature };
+}
