@@ -1,1 +1,27 @@
-export {};
+export {
+  acknowledgement,
+  aliveMessage,
+  blockPayload,
+  connMessage,
+  dataMessage,
+  digestMessage,
+  emptyMessage,
+  envelopeOf,
+  helloMessage,
+  leadershipMessage,
+  membershipRequest,
+  membershipResponse,
+  type Overrides,
+  peerIdentity,
+  privateDataMessage,
+  privateDataRequest,
+  privateDataResponse,
+  requestMessage,
+  stateInfo,
+  stateInfoPullRequest,
+  stateInfoSnapshot,
+  stateRequest,
+  stateResponse,
+  updateMessage,
+} from "./builders.js";
+export { type Golden, goldenEnvelopes, goldenIdentities, goldenMessages, goldenSecrets } from "./golden.js";
