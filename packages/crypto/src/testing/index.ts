@@ -15,3 +15,11 @@ export {
   fakeIdentity,
   makeFakeBlock,
 } from "./fake-crypto.js";
+export {
+  createTestCrypto,
+  createTestOrganization,
+  type TestMember,
+  type TestMemberOptions,
+  type TestOrganization,
+  testChannelConfig,
+} from "./organizations.js";
