@@ -1,5 +1,6 @@
 import type { TrustedOrganization } from "@gossip/crypto";
-import type { GossipConfig } from "@gossip/node";
+import type { DeliverConfig } from "@gossip/deliver";
+import type { GossipOptions } from "@gossip/node";
 import type { OrgId } from "@gossip/proto";
 
 /** What `createPeer` needs: one peer, resolved. `readPeerConfig` makes one from a file; a program may write it by hand. */
@@ -23,7 +24,7 @@ export interface PeerConfig {
   /** Mutually authenticated TLS for gossip (`peer.tls`). @default none: plain connections, for trials only */
   readonly tls?: PeerTls;
   /** What differs from `gossipDefaults` of `@gossip/node` (`peer.gossip.*`). */
-  readonly gossip?: Partial<GossipConfig>;
+  readonly gossip?: GossipOptions;
   /** Static leader of its organization: pulls blocks from the orderers and pushes them (`peer.gossip.orgLeader`). @default false */
   readonly orgLeader?: boolean;
   /** How a leader pulls from orderers (`peer.deliveryclient`). */
@@ -70,14 +71,8 @@ export interface PeerChannelConfig {
   readonly genesisBlock: Uint8Array;
 }
 
-/** `peer.deliveryclient.*` and `peer.keepalive.deliveryClient.*`, in milliseconds. */
-export interface DeliveryClientConfig {
-  /** Whether a leader pushes what it pulls (`blockGossipEnabled`). @default true */
-  readonly blockGossipEnabled?: boolean;
-  /** Longest pause between attempts (`reConnectBackoffThreshold`). @default 30_000 */
-  readonly reconnectBackoffThresholdMs?: number;
-  /** @default 3_000 */
-  readonly connTimeoutMs?: number;
+/** `peer.deliveryclient.*` and `peer.keepalive.deliveryClient.*`, in milliseconds; see `DeliverConfig` of `@gossip/deliver`. */
+export interface DeliveryClientConfig extends Partial<DeliverConfig> {
   /** Other addresses for orderers of the genesis block (`addressOverrides`). @default none */
   readonly addressOverrides?: readonly { readonly from: string; readonly to: string }[];
 }
@@ -88,14 +83,3 @@ export interface LoggingConfig {
   /** One JSON object per line, or a line for people (`logging.format`, `FABRIC_LOGGING_FORMAT`). @default "console" */
   readonly format?: "json" | "console";
 }
-
-/** Environment variables, as `process.env` holds them. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/**
- * Reads a peer's YAML file and everything it names. Paths in it are relative to its folder; `CORE_*` variables of `env`
- * override keys: `CORE_PEER_GOSSIP_STATE_BATCHSIZE` is `peer.gossip.state.batchSize`.
- *
- * @throws GossipError `invalid-config` with one line that names file and key; `not-found` or `storage` when a file cannot be read.
- */
-export declare function readPeerConfig(file: string, env?: Environment): Promise<PeerConfig>;

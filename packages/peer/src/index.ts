@@ -1,13 +1,12 @@
-export {
-  type DeliveryClientConfig,
-  type Ed25519Trust,
-  type Environment,
-  type LoggingConfig,
-  type PeerChannelConfig,
-  type PeerConfig,
-  type PeerTls,
-  readPeerConfig,
+export type {
+  DeliveryClientConfig,
+  Ed25519Trust,
+  LoggingConfig,
+  PeerChannelConfig,
+  PeerConfig,
+  PeerTls,
 } from "./config.js";
+export { type Environment, readPeerConfig } from "./config-file.js";
 export { createLogger, type LeveledLogger, type LoggerOptions } from "./logger.js";
 export { type PrometheusMetrics, prometheusMetrics } from "./metrics.js";
 export { createPeer, type Peer, type PeerEnd, type PeerPorts } from "./peer.js";

@@ -85,10 +85,15 @@ export interface ChannelMemberEntry {
   readonly lastSeenMs: number;
 }
 
+/** How the orderers are being read. */
 export interface DeliverEntry {
-  readonly state: "connecting" | "receiving" | "backing-off" | "closed";
-  /** Orderer in use or tried last. */
-  readonly endpoint: string;
-  /** What went wrong last; empty when nothing did. */
-  readonly detail: string;
+  /** `waiting`: all orderers failed, and none is due yet. */
+  readonly state: "waiting" | "connecting" | "streaming" | "stopped";
+  /** The orderer in use; `null` between two. */
+  readonly endpoint: string | null;
+  /** Number of the block asked for next. */
+  readonly next: string;
+  readonly failures: number;
+  /** What went wrong last, until a block arrives. */
+  readonly lastFailure: string | null;
 }

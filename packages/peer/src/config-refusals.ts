@@ -1,0 +1,45 @@
+import { errorText, GossipError } from "@gossip/runtime";
+
+/** Longest part of a wrong value that an error line repeats. */
+const maxShown = 80;
+
+/** Words the one line that a bad configuration deserves: file, key, what was expected, what came. */
+export class ConfigRefusals {
+  readonly #file: string;
+  readonly #content: unknown;
+  readonly #sources: ReadonlyMap<string, string>;
+
+  /** `content` is what was read, before defaults; `sources` names the environment variable that set a key. */
+  constructor(file: string, content: unknown, sources: ReadonlyMap<string, string>) {
+    this.#file = file;
+    this.#content = content;
+    this.#sources = sources;
+  }
+
+  /** `expected` completes "expected KEY …"; `got` is what the file holds unless said otherwise. */
+  refuse(key: string, expected: string, got: string = this.#shown(key), cause?: unknown): GossipError {
+    const subject = key === "" ? "the file" : key;
+    return new GossipError("invalid-config", `${this.#sourceOf(key)}: expected ${subject} ${expected}, got ${got}`, {
+      cause,
+    });
+  }
+
+  /** What other code refused in its own words, with the place it came from. */
+  wrap(key: string, error: unknown): GossipError {
+    return new GossipError("invalid-config", `${this.#sourceOf(key)}: ${key}: ${errorText(error)}`, { cause: error });
+  }
+
+  #sourceOf(key: string): string {
+    return this.#sources.get(key) ?? this.#file;
+  }
+
+  #shown(key: string): string {
+    let value = this.#content;
+    for (const part of key.split(/[.[\]]+/).filter((part) => part !== "")) {
+      value = (value as Record<string, unknown> | undefined)?.[part];
+    }
+    if (value === undefined) return "nothing";
+    const text = JSON.stringify(value) ?? String(value);
+    return text.length > maxShown ? `${text.slice(0, maxShown)}…` : text;
+  }
+}
