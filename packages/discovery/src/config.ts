@@ -93,7 +93,7 @@ export interface DiscoveryConfig {
    */
   readonly maxContacts: number;
   /**
-   * Dead members probed in one round; the others take their turn in later rounds.
+   * Dead members probed in one round; with more of them, each round draws anew.
    * @default 100
    */
   readonly maxProbes: number;
@@ -151,7 +151,8 @@ export function resolveDiscoveryConfig(given: Partial<DiscoveryConfig> = {}): Di
   };
   const config: DiscoveryConfig = Object.freeze({ ...discoveryDefaults, ...derived, ...given });
 
-  for (const [name, value] of Object.entries(config)) {
+  for (const name of Object.keys(discoveryDefaults) as (keyof DiscoveryConfig)[]) {
+    const value: unknown = config[name];
     if (!(typeof value === "number" && Number.isFinite(value) && value > 0)) {
       throw expected(`${name} to be a positive number`, value);
     }
