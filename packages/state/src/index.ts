@@ -1,3 +1,4 @@
+export { type CheckedBlock, checkNextBlock } from "./check-block.js";
 export { resolveStateConfig, type StateConfig, stateDefaults } from "./config.js";
 export type { Ledger } from "./ledger.js";
 export type { BlockSource } from "./payload-buffer.js";

@@ -319,7 +319,7 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
         this.#onWake(now, out);
         break;
       default:
-        return unreachable(input);
+        unreachable(input);
     }
   }
 

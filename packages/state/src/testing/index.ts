@@ -1,1 +1,3 @@
-export {};
+export { type ChainOptions, makeChain } from "./chain.js";
+export { type LedgerCase, ledgerCases } from "./ledger-cases.js";
+export { createMemoryLedger, type MemoryLedger } from "./memory-ledger.js";
