@@ -103,10 +103,10 @@ export class Ed25519Crypto implements MessageCryptoService, SecurityAdvisor {
 
     const own = readIdentity(identity);
     if ("reason" in own) throw new GossipError("invalid-config", `expected an own identity, got ${own.detail}`);
-    if (Buffer.compare(publicKeyOf(privateKey), own.publicKey) !== 0) {
+    if (Buffer.compare(publicKeyOf(privateKey, this.#verifier.backend), own.publicKey) !== 0) {
       throw new GossipError("invalid-config", `expected the private key of identity ${own.name}, got another`);
     }
-    this.#sign = createSigner(privateKey);
+    this.#sign = createSigner(privateKey, this.#verifier.backend);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { GossipError, systemRandom } from "@gossip/runtime";
-import { backendFor } from "./backend.js";
+import { type BackendName, backendFor } from "./backend.js";
 import { importPrivateKey, importPublicKey, publicKeyBytes } from "./node-backend.js";
 
 export interface KeyPair {
@@ -21,9 +21,9 @@ export function generateKeyPair(random: (length: number) => Uint8Array = systemR
  *
  * @throws GossipError `invalid-argument` unless the private key has 32 bytes.
  */
-export function publicKeyOf(privateKey: Uint8Array): Uint8Array {
+export function publicKeyOf(privateKey: Uint8Array, backend?: BackendName): Uint8Array {
   requirePrivateKey(privateKey);
-  return backendFor().publicKeyOf(privateKey);
+  return backendFor(backend).publicKeyOf(privateKey);
 }
 
 /**
@@ -31,9 +31,9 @@ export function publicKeyOf(privateKey: Uint8Array): Uint8Array {
  *
  * @throws GossipError `invalid-argument` unless the private key has 32 bytes.
  */
-export function createSigner(privateKey: Uint8Array): (payload: Uint8Array) => Uint8Array {
+export function createSigner(privateKey: Uint8Array, backend?: BackendName): (payload: Uint8Array) => Uint8Array {
   requirePrivateKey(privateKey);
-  return backendFor().createSigner(privateKey);
+  return backendFor(backend).createSigner(privateKey);
 }
 
 /** A private key as PKCS#8 in PEM (`PRIVATE KEY`), the form in which other tools keep keys on disk. */
