@@ -34,7 +34,6 @@ export async function makeNetwork(dir: string, layout: NetworkLayout): Promise<N
   await requireUsableFolder(paths);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await writeFile(paths.unfinished, "gossip is making this network, or was interrupted while it did\n");
-  await mkdir(paths.logs, { recursive: true });
 
   const orderers = await makeOrganization(paths, layout.orderer.org);
   const organizations = await Promise.all(layout.organizations.map(({ id }) => makeOrganization(paths, id)));
@@ -52,13 +51,15 @@ export async function makeNetwork(dir: string, layout: NetworkLayout): Promise<N
     }
   }
 
-  const file = networkFileOf(layout, paths);
+  const file = networkFileOf(layout, dir);
   await writeNetworkFile(dir, file);
   await rm(paths.unfinished);
   return file;
 }
 
-function networkFileOf(layout: NetworkLayout, paths: NetworkPaths): NetworkFile {
+/** What `network.json` says of a network none of whose processes run. */
+export function networkFileOf(layout: NetworkLayout, dir: string): NetworkFile {
+  const paths = networkPaths(dir);
   const { name, endpoint } = layout.orderer;
   const none = { pid: null, started: null };
   return {

@@ -3,14 +3,14 @@ import { join } from "node:path";
 /** Where the parts of a network folder lie. One list, since what is written by one command is found by another. */
 export interface NetworkPaths {
   readonly dir: string;
-  readonly logs: string;
+  /** What the process of this name has to say. */
+  readonly log: (name: string) => string;
   /** Serialized block 0 of the channel. */
   readonly genesisBlock: (channel: string) => string;
   /** Everything of one orderer, peer or client: configuration, identity, keys and data. */
   readonly member: (kind: MemberKind, name: string) => MemberPaths;
   /** Root key of an organization. Whoever has it can make members of it. */
   readonly rootKey: (org: string) => string;
-  readonly tlsAuthority: (org: string) => { readonly cert: string; readonly key: string };
   /** Certificates of all TLS authorities of the network, in one file. */
   readonly tlsRoots: string;
   /** There while keys are being made: what lies beside it is not complete. */
@@ -35,14 +35,10 @@ export const clientName = (org: string): string => `user0.${org}`;
 export function networkPaths(dir: string): NetworkPaths {
   return {
     dir,
-    logs: join(dir, "logs"),
+    log: (name) => join(dir, "logs", `${name}.log`),
     genesisBlock: (channel) => join(dir, "channels", `${channel}.block`),
     member: (kind, name) => memberPaths(join(dir, `${kind}s`, name), `${kind}.yaml`),
     rootKey: (org) => join(dir, "organizations", org, "root.key"),
-    tlsAuthority: (org) => ({
-      cert: join(dir, "organizations", org, "tls-ca.crt"),
-      key: join(dir, "organizations", org, "tls-ca.key"),
-    }),
     tlsRoots: join(dir, "tls-roots.crt"),
     unfinished: join(dir, "unfinished"),
   };

@@ -54,19 +54,18 @@ export async function stopNetwork(dir: string, file: NetworkFile): Promise<reado
     await stopProcesses([{ name: "gossip network up", mark: file.up }], stopGraceMs * 2);
   }
   await stopProcesses(await runningProcesses(file));
-  await updateNetworkFile(dir, (current) => forgetProcesses(current, file));
+  await updateNetworkFile(dir, withoutEnded);
   return stopped;
 }
 
-/** Leaves alone what was started since `stopped` was read. */
-function forgetProcesses(current: NetworkFile, stopped: NetworkFile): NetworkFile {
-  let file = current;
-  for (const entry of entriesOf(stopped)) {
-    const now = entriesOf(file).find(({ config }) => config === entry.config);
-    if (now?.pid === entry.pid && now.started === entry.started) file = withProcess(file, entry.config, undefined);
+/** The file without the processes that do not run any more. */
+export async function withoutEnded(file: NetworkFile): Promise<NetworkFile> {
+  const running = new Set((await runningProcesses(file)).map(({ mark }) => mark.pid));
+  let left = file;
+  for (const { pid, config } of entriesOf(file)) {
+    if (pid !== null && !running.has(pid)) left = withProcess(left, config, undefined);
   }
-  const isSameUp = file.up?.pid === stopped.up?.pid && file.up?.started === stopped.up?.started;
-  return isSameUp && file.up !== null ? { ...file, up: null } : file;
+  return left.up !== null && !(await isRunning(left.up)) ? { ...left, up: null } : left;
 }
 
 async function stillRunningAfter(targets: readonly StopTarget[], patienceMs: number): Promise<readonly StopTarget[]> {
