@@ -1,0 +1,216 @@
+import { markVerified } from "@gossip/crypto";
+import { type OrgId, orgId, type PkiId, type Properties, pkiId, type StateInfo } from "@gossip/proto";
+import { stateInfo } from "@gossip/proto/testing";
+import { seededRandom } from "@gossip/runtime";
+import { checkMachineLaws } from "@gossip/runtime/testing";
+import { describe, expect, test } from "vitest";
+import {
+  ChannelGossip,
+  type ChannelGossipInput,
+  type ChannelGossipOptions,
+  type ChannelGossipOutput,
+} from "./channel-gossip.js";
+
+const [self, own, foreign, outsider, hidden] = ["00", "01", "02", "03", "04"].map((hex) => pkiId(hex)) as [
+  PkiId,
+  PkiId,
+  PkiId,
+  PkiId,
+  PkiId,
+];
+const orgs = new Map<PkiId, OrgId>([
+  [self, orgId("A")],
+  [own, orgId("A")],
+  [hidden, orgId("A")],
+  [foreign, orgId("B")],
+  [outsider, orgId("C")],
+]);
+
+interface Setup {
+  readonly machine: ChannelGossip;
+  readonly alive: Set<PkiId>;
+  readonly known: Set<PkiId>;
+}
+
+function setUp(overrides: Partial<ChannelGossipOptions["config"]> = {}): Setup {
+  const alive = new Set([own, foreign, outsider, hidden]);
+  const known = new Set(alive);
+  const machine = new ChannelGossip({
+    self,
+    selfOrg: orgId("A"),
+    organizations: [orgId("A"), orgId("B")],
+    incarnation: 1000n,
+    height: 1n,
+    membership: {
+      alive,
+      knows: (id) => known.has(id),
+      isVisible: (id) => id !== hidden,
+      orgOf: (id) => orgs.get(id),
+    },
+    config: {
+      publishStateInfoIntervalMs: 4000,
+      requestStateInfoIntervalMs: 4000,
+      sweepIntervalMs: 20_000,
+      minPublishGapMs: 250,
+      pullPeerNum: 3,
+      maxMembers: 10,
+      ...overrides,
+    },
+    random: seededRandom(1),
+  });
+  return { machine, alive, known };
+}
+
+function info(subject: PkiId, sequence: bigint, properties: Partial<Properties> = {}) {
+  const message: StateInfo = stateInfo({
+    pkiId: subject,
+    time: { incarnation: 1n, sequence },
+    properties: { ledgerHeight: 5n, leftChannel: false, chaincodes: [], ...properties },
+  });
+  return markVerified(message, { payload: new Uint8Array([Number(sequence)]), signature: new Uint8Array([1]) });
+}
+
+const types = (outputs: readonly ChannelGossipOutput[]) =>
+  outputs.map((output) => (output.type === "dropped" ? `dropped ${output.reason}` : output.type));
+
+/** What `sign` asked for, signed. */
+function sign(machine: ChannelGossip, outputs: readonly ChannelGossipOutput[], now: number) {
+  return outputs.flatMap((output) => {
+    if (output.type !== "sign") return [];
+    const message = stateInfo({ pkiId: self, time: output.time, properties: output.properties });
+    const envelope = { payload: new Uint8Array([99]), signature: new Uint8Array([1]) };
+    return machine.step({ type: "signed", info: markVerified(message, envelope) }, now);
+  });
+}
+
+describe("ChannelGossip", () => {
+  test("signs, publishes and asks as soon as it starts", () => {
+    const { machine } = setUp();
+    const started = machine.step({ type: "start" }, 0);
+    expect(types(started)).toEqual(["sign", "request"]);
+    expect(started[0]).toMatchObject({ properties: { ledgerHeight: 1n, leftChannel: false, chaincodes: [] } });
+    expect(types(sign(machine, started, 0))).toEqual(["publish"]);
+  });
+
+  test("asks only members whose organization is in the channel", () => {
+    const { machine } = setUp();
+    const [, request] = machine.step({ type: "start" }, 0);
+    expect(request?.type === "request" && [...request.to].sort()).toEqual([own, foreign, hidden]);
+  });
+
+  test("C23: publishes a change of height once, and nothing without a change", () => {
+    const { machine } = setUp();
+    machine.step({ type: "start" }, 0);
+    expect(types(machine.step({ type: "height", height: 1n }, 1000))).toEqual([]);
+    expect(types(machine.step({ type: "height", height: 2n }, 1000))).toEqual(["sign"]);
+    // Within the gap the next one waits, and takes whatever height is reached by then.
+    expect(types(machine.step({ type: "height", height: 3n }, 1001))).toEqual([]);
+    expect(types(machine.step({ type: "height", height: 4n }, 1002))).toEqual([]);
+    const [published] = machine.step({ type: "wake" }, 1250);
+    expect(published).toMatchObject({ type: "sign", properties: { ledgerHeight: 4n } });
+  });
+
+  test("its sequence grows with every publication, even within one instant", () => {
+    const { machine } = setUp({ minPublishGapMs: 0 });
+    const sequences = [1n, 2n, 3n].flatMap((height) => {
+      const outputs = machine.step(height === 1n ? { type: "start" } : { type: "height", height }, 0);
+      return outputs.flatMap((output) => (output.type === "sign" ? [output.time.sequence] : []));
+    });
+    expect(sequences).toEqual([1000n, 1001n, 1002n]);
+  });
+
+  test("takes a newer state info, forwards it, and tells that peers changed", () => {
+    const { machine } = setUp();
+    expect(types(machine.step({ type: "state-info", info: info(own, 1n), from: foreign }, 0))).toEqual([
+      "forward",
+      "peers-changed",
+    ]);
+    expect(machine.propertiesOf(own)?.ledgerHeight).toBe(5n);
+  });
+
+  test("drops a state info that is not newer, of an organization outside, or of ourselves", () => {
+    const { machine } = setUp();
+    machine.step({ type: "state-info", info: info(own, 2n), from: own }, 0);
+    const drops = [info(own, 2n), info(own, 1n), info(outsider, 1n), info(self, 9n)].flatMap((refused) =>
+      types(machine.step({ type: "state-info", info: refused, from: own }, 0)),
+    );
+    expect(drops).toEqual([
+      "dropped stale-state-info",
+      "dropped stale-state-info",
+      "dropped not-in-channel",
+      "dropped own-state-info",
+    ]);
+  });
+
+  test("V5: one bad element does not hide the rest of a snapshot", () => {
+    const { machine, known } = setUp();
+    known.delete(foreign);
+    const elements = [info(outsider, 1n), info(foreign, 1n), info(own, 1n)];
+    expect(types(machine.step({ type: "snapshot", elements, from: own }, 0))).toEqual([
+      "dropped not-in-channel",
+      "dropped unknown-member",
+      "peers-changed",
+    ]);
+    expect(machine.members.map(({ pkiId: id }) => id)).toEqual([own]);
+  });
+
+  test("V7: a peer that left is no member and gets no blocks", () => {
+    const { machine } = setUp();
+    machine.step({ type: "state-info", info: info(own, 1n), from: own }, 0);
+    expect(machine.isEligible(own)).toBe(true);
+    machine.step({ type: "state-info", info: info(own, 2n, { leftChannel: true }), from: own }, 0);
+    expect(machine.isEligible(own)).toBe(false);
+    expect(machine.members).toEqual([]);
+  });
+
+  test("C19: tells a foreign peer of our visible members, its own and us; tells our own of all", () => {
+    const { machine } = setUp();
+    sign(machine, machine.step({ type: "start" }, 0), 0);
+    for (const [index, subject] of [own, hidden, foreign].entries()) {
+      machine.step({ type: "state-info", info: info(subject, BigInt(index + 1)), from: own }, 0);
+    }
+    const shown = (from: PkiId) =>
+      machine
+        .step({ type: "pull-request", from }, 0)
+        .flatMap((output) => (output.type === "respond" ? output.elements.map(({ payload }) => payload[0]) : []));
+    expect(shown(foreign)).toEqual([99, 1, 3]);
+    expect(shown(own)).toEqual([99, 1, 2, 3]);
+  });
+
+  test("C3: forgets the state info of members that discovery has forgotten", () => {
+    const { machine, known } = setUp();
+    machine.step({ type: "start" }, 0);
+    machine.step({ type: "state-info", info: info(own, 1n), from: own }, 0);
+    known.delete(own);
+    const swept = machine.step({ type: "wake" }, 20_000);
+    expect(types(swept)).toContain("peers-changed");
+    expect(machine.propertiesOf(own)).toBeUndefined();
+  });
+
+  test("a newcomer is asked soon, and told of us", () => {
+    const { machine } = setUp();
+    machine.step({ type: "start" }, 0);
+    machine.step({ type: "member-up", pkiId: own }, 1000);
+    expect(machine.deadline).toBe(1250);
+    expect(types(machine.step({ type: "wake" }, 1250)).sort()).toEqual(["request", "sign"]);
+  });
+
+  test("keeps track of no more members than it may", () => {
+    const { machine } = setUp({ maxMembers: 1 });
+    machine.step({ type: "state-info", info: info(own, 1n), from: own }, 0);
+    expect(types(machine.step({ type: "state-info", info: info(foreign, 1n), from: own }, 0))).toEqual([
+      "dropped too-many-members",
+    ]);
+  });
+
+  test("keeps the machine laws", () => {
+    const script: { afterMs: number; input: ChannelGossipInput }[] = [
+      { afterMs: 0, input: { type: "start" } },
+      { afterMs: 10, input: { type: "state-info", info: info(own, 1n), from: own } },
+      { afterMs: 5000, input: { type: "height", height: 2n } },
+      { afterMs: 1, input: { type: "height", height: 3n } },
+      { afterMs: 30_000, input: { type: "pull-request", from: foreign } },
+    ];
+    checkMachineLaws({ create: () => setUp().machine, script, maxOutputs: 5 });
+  });
+});

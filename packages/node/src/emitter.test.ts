@@ -1,0 +1,114 @@
+import { checkMachineLaws } from "@gossip/runtime/testing";
+import { describe, expect, test } from "vitest";
+import { Emitter, type EmitterConfig } from "./emitter.js";
+
+interface Word {
+  readonly key: string | undefined;
+  readonly word: string;
+}
+
+const defaults: EmitterConfig = { iterations: 1, burstSize: 10, burstLatencyMs: 10, maxElements: 100 };
+const word = (text: string, key?: string): Word => ({ key, word: text });
+
+/** Plays additions at their times and lists every emission as `time: words`. */
+function play(
+  config: Partial<EmitterConfig>,
+  additions: readonly (readonly [at: number, element: Word])[],
+  until = 10_000,
+) {
+  const emitter = new Emitter<Word>({ ...defaults, ...config });
+  const seen: string[] = [];
+  const note = (at: number, outputs: ReturnType<typeof emitter.step>) => {
+    for (const output of outputs) {
+      const words =
+        output.type === "emit" ? output.elements.map((element) => element.word).join(" ") : output.element.word;
+      seen.push(`${at} ${output.type === "emit" ? "emit" : output.reason}: ${words}`);
+    }
+  };
+  const wakeUntil = (end: number) => {
+    for (let at = emitter.deadline; at <= end; at = emitter.deadline) note(at, emitter.step({ type: "wake" }, at));
+  };
+  for (const [at, element] of additions) {
+    wakeUntil(at);
+    note(at, emitter.step({ type: "add", element }, at));
+  }
+  wakeUntil(until);
+  return { seen, emitter };
+}
+
+describe("Emitter", () => {
+  test("16: holds what was added until the latency is over", () => {
+    const { emitter } = play(
+      {},
+      [
+        [0, word("a")],
+        [0, word("b")],
+        [0, word("c")],
+      ],
+      9,
+    );
+    expect(emitter.size).toBe(3);
+  });
+
+  test("18: one element and ten iterations give exactly ten emissions, and nothing is left", () => {
+    const { seen, emitter } = play({ iterations: 10, burstSize: 1 }, [[0, word("a")]]);
+    expect(seen).toHaveLength(10);
+    expect([emitter.size, emitter.deadline]).toEqual([0, Number.POSITIVE_INFINITY]);
+  });
+
+  test("20: fifty at once with a burst size of ten give five emissions", () => {
+    const burst = Array.from({ length: 50 }, (_, index) => [0, word(String(index))] as const);
+    expect(play({ burstLatencyMs: 800 }, burst).seen).toHaveLength(5);
+  });
+
+  test("the latency counts from the first element, not the last", () => {
+    expect(
+      play({}, [
+        [0, word("a")],
+        [9, word("b")],
+        [11, word("c")],
+      ]).seen,
+    ).toEqual(["10 emit: a b", "21 emit: c"]);
+  });
+
+  test("a newer element replaces an older one of its key and keeps its own rounds", () => {
+    expect(
+      play({ iterations: 2 }, [
+        [0, word("old", "k")],
+        [5, word("new", "k")],
+      ]).seen,
+    ).toEqual(["10 emit: new", "20 emit: new"]);
+  });
+
+  test("elements waiting for further rounds do not count against the burst size", () => {
+    const { seen } = play({ iterations: 2, burstSize: 2 }, [
+      [0, word("a")],
+      [0, word("b")],
+      [1, word("c")],
+    ]);
+    expect(seen).toEqual(["0 emit: a b", "10 emit: a b c", "20 emit: c"]);
+  });
+
+  test("no iterations mean no push, and it says so", () => {
+    expect(play({ iterations: 0 }, [[0, word("a")]]).seen).toEqual(["0 push-off: a"]);
+  });
+
+  test("a full emitter drops the newest, and it says so", () => {
+    const { seen } = play({ maxElements: 1, burstSize: 5 }, [
+      [0, word("a")],
+      [0, word("b")],
+    ]);
+    expect(seen).toEqual(["0 emitter-full: b", "10 emit: a"]);
+  });
+
+  test("keeps the machine laws", () => {
+    checkMachineLaws({
+      create: () => new Emitter<Word>({ ...defaults, iterations: 3, burstLatencyMs: 0 }),
+      script: [1, 4, 30, 0, 2].map((afterMs, index) => ({
+        afterMs,
+        input: { type: "add", element: word(String(index)) },
+      })),
+      maxOutputs: 1,
+    });
+  });
+});

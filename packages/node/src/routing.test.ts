@@ -1,0 +1,130 @@
+import {
+  type AliveMessage,
+  type DataMessage,
+  type OrgId,
+  orgId,
+  type PkiId,
+  pkiId,
+  type StateInfo,
+} from "@gossip/proto";
+import { aliveMessage, dataMessage, stateInfo } from "@gossip/proto/testing";
+import { seededRandom } from "@gossip/runtime";
+import { describe, expect, test } from "vitest";
+import { type Emission, type RoutableChannel, type RoutingView, routeBurst } from "./routing.js";
+
+const ids = (...numbers: number[]) => numbers.map((number) => pkiId(number.toString(16).padStart(2, "0")));
+const [self, a1, a2, a3, b1, b2, b3, c1] = ids(0, 1, 2, 3, 4, 5, 6, 7) as [
+  PkiId,
+  PkiId,
+  PkiId,
+  PkiId,
+  PkiId,
+  PkiId,
+  PkiId,
+  PkiId,
+];
+const orgs = new Map<PkiId, OrgId>([
+  ...[self, a1, a2, a3].map((id) => [id, orgId("A")] as const),
+  ...[b1, b2, b3].map((id) => [id, orgId("B")] as const),
+  [c1, orgId("C")],
+]);
+/** Everybody shows an external endpoint except a3 and b3. */
+const hidden = new Set([a3, b3]);
+const secret = { payload: new Uint8Array([1]), signature: new Uint8Array([2]) };
+const envelope = { payload: new Uint8Array([7]), signature: new Uint8Array([8]), secret };
+
+function view(overrides: Partial<RoutingView> = {}): RoutingView {
+  const channel: RoutableChannel = {
+    isOrgInChannel: (id) => orgs.get(id) !== orgId("C"),
+    isEligible: (id) => id !== a2,
+    heightOf: (id) => (id === a3 ? 9n : 1n),
+  };
+  return {
+    self,
+    selfOrg: orgId("A"),
+    alive: [a1, a2, a3, b1, b2, b3, c1],
+    orgOf: (id) => orgs.get(id),
+    isVisible: (id) => !hidden.has(id),
+    channel: (id) => (id === "ch" ? channel : undefined),
+    fanOut: 10,
+    random: seededRandom(1),
+    ...overrides,
+  };
+}
+
+function emission(message: AliveMessage | StateInfo | DataMessage, overrides: Partial<Emission> = {}): Emission {
+  return { key: undefined, message, envelope, channel: "ch", except: undefined, ...overrides };
+}
+
+const alive = (author: PkiId, endpoint: string) =>
+  aliveMessage({ member: { endpoint, metadata: new Uint8Array(0), pkiId: author } });
+const block = (blockNumber: bigint) =>
+  dataMessage({ channel: "ch", payload: { blockNumber, data: new Uint8Array([1]), privateData: [] } });
+const targets = (burst: readonly Emission[], overrides?: Partial<RoutingView>) =>
+  routeBurst(burst, view(overrides))
+    .map(({ to }) => to)
+    .sort();
+
+describe("routing of blocks", () => {
+  test("they go to eligible members of our own organization, not back to where they came from", () => {
+    expect(targets([emission(block(9n))])).toEqual([a1, a3]);
+    expect(targets([emission(block(9n), { except: a1 })])).toEqual([a3]);
+  });
+
+  test("they do not go to a peer that says it has them", () => {
+    expect(targets([emission(block(8n))])).toEqual([a1]);
+  });
+
+  test("those of one burst share one choice of peers", () => {
+    const burst = [9n, 10n, 11n].map((number) => emission(block(number)));
+    const chosen = routeBurst(burst, view({ fanOut: 1 })).map(({ to }) => to);
+    expect(new Set(chosen).size).toBe(1);
+    expect(chosen).toHaveLength(3);
+  });
+
+  test("those of a channel we are not in go nowhere", () => {
+    expect(targets([emission(block(9n), { channel: "other" })])).toEqual([]);
+  });
+});
+
+describe("routing of state info", () => {
+  const info = (subject: PkiId) => emission(stateInfo({ pkiId: subject }));
+
+  test("a subject with an external endpoint is told to all organizations of the channel, but not to itself", () => {
+    expect(targets([info(a1)])).toEqual([a2, a3, b1, b2, b3]);
+  });
+
+  test("a subject without one stays in our organization", () => {
+    expect(targets([info(a3)])).toEqual([a1, a2]);
+  });
+
+  test("that of a channel we are not in stays in our organization", () => {
+    expect(targets([{ ...info(b1), channel: "" }])).toEqual([a1, a2, a3]);
+  });
+});
+
+describe("routing of alive messages", () => {
+  test("one of our organization with an external endpoint goes to everybody, its secret only to our organization", () => {
+    const deliveries = routeBurst([emission(alive(self, "x:1"), { channel: "" })], view());
+    expect(deliveries.map(({ to }) => to).sort()).toEqual([a1, a2, a3, b1, b2, b3, c1]);
+    for (const { to, envelope: sent } of deliveries) {
+      expect(sent.secret, to).toEqual(orgs.get(to) === orgId("A") ? secret : undefined);
+    }
+  });
+
+  test("one of our organization without an external endpoint never leaves it", () => {
+    expect(targets([emission(alive(self, ""))])).toEqual([a1, a2, a3]);
+  });
+
+  test("one of another organization goes to that and to ours, to peers that show themselves, without its author", () => {
+    expect(targets([emission(alive(b1, "b1:1"))])).toEqual([a1, a2, b2]);
+  });
+
+  test("one whose author's organization is unknown goes to nobody", () => {
+    expect(targets([emission(alive(pkiId("ff"), "x:1"))])).toEqual([]);
+  });
+
+  test("the fan-out is drawn after every filter, so that it is not lost", () => {
+    expect(targets([emission(alive(b1, "b1:1"), { except: a1 })], { fanOut: 2 })).toEqual([a2, b2]);
+  });
+});
