@@ -103,8 +103,13 @@ const counts = [
  * @throws GossipError `invalid-config` naming what was expected and what came.
  */
 export function resolvePullConfig(given: Partial<PullConfig> = {}): PullConfig {
-  const config: PullConfig = Object.freeze({ ...pullDefaults, ...given });
-  for (const [name, value] of Object.entries(config)) {
+  const minRoundIntervalMs = Math.min(
+    pullDefaults.minRoundIntervalMs,
+    given.pullIntervalMs ?? Number.POSITIVE_INFINITY,
+  );
+  const config: PullConfig = Object.freeze({ ...pullDefaults, minRoundIntervalMs, ...given });
+  for (const name of Object.keys(pullDefaults) as (keyof PullConfig)[]) {
+    const value: unknown = config[name];
     if (!(typeof value === "number" && Number.isFinite(value) && value > 0)) {
       throw expected(`${name} to be a positive number`, value);
     }
@@ -121,6 +126,12 @@ export function resolvePullConfig(given: Partial<PullConfig> = {}): PullConfig {
       `pullIntervalMs above digestWaitTimeMs + responseWaitTimeMs (${digestWaitTimeMs + responseWaitTimeMs})`,
       pullIntervalMs,
     );
+  }
+  if (config.minRoundIntervalMs > pullIntervalMs) {
+    throw expected(`minRoundIntervalMs of at most pullIntervalMs (${pullIntervalMs})`, config.minRoundIntervalMs);
+  }
+  if (config.maxHellos < config.maxHellosPerPeer) {
+    throw expected(`maxHellos of at least maxHellosPerPeer (${config.maxHellosPerPeer})`, config.maxHellos);
   }
   return config;
 }

@@ -17,8 +17,8 @@ export interface PullItems<Item> {
   has(digest: Uint8Array): boolean;
   /** What `requester` may know of; none when it may know of nothing. */
   digests(requester: PkiId): Iterable<Uint8Array>;
-  /** The item, if it is held and `requester` may have it. */
-  get(digest: Uint8Array, requester: PkiId): Item | undefined;
+  /** Finds an item by its digest, if it is held and `requester` may have it. Asked for once per request. */
+  items(requester: PkiId): (digest: Uint8Array) => Item | undefined;
   /** Size on the wire, by which updates are cut. */
   bytesOf(item: Item): number;
 }
