@@ -1,42 +1,38 @@
-// CONTRACT (implemented by the comm author; names and shapes are final unless the brief's owner agrees)
-import type { Envelope, PkiId } from "@gossip/proto";
-import type { IdentityStore, MessageCryptoService, RejectReason, SecurityAdvisor } from "@gossip/crypto";
-import type { Clock, Logger, Metrics, Random, WallClock } from "@gossip/runtime";
-import type { Transport } from "./ports.js";
+import type { IdentityStore, MessageCryptoService, SecurityAdvisor } from "@gossip/crypto";
+import { type Envelope, encodeEnvelope, type PkiId } from "@gossip/proto";
+import {
+  type Clock,
+  GossipError,
+  type Logger,
+  type Metrics,
+  type Random,
+  type Run,
+  run,
+  type Timer,
+  unreachable,
+  type WallClock,
+} from "@gossip/runtime";
+import { authenticate, type HandshakeContext, type HandshakeResult } from "./authenticate.js";
+import { type CommMetrics, commMetrics } from "./comm-metrics.js";
+import { type CommConfig, checkCommConfig } from "./config.js";
+import {
+  type CommDropReason,
+  ConnectionTable,
+  type ConnectionView,
+  type DialId,
+  type RemotePeer,
+  type StreamId,
+  type TableInput,
+  type TableOutput,
+  tableTimes,
+} from "./connection-table.js";
+import type { ConnectionInfo, HandshakeFailure } from "./handshake.js";
+import { PendingHandshakes } from "./pending-handshakes.js";
+import type { Stream, Transport } from "./ports.js";
+import { type Received, Receiver } from "./receiver.js";
+import type { Lane } from "./send-queue.js";
 
-/** Where to send: the PKI-ID is empty while unknown (bootstrap and anchor endpoints). */
-export interface RemotePeer { readonly pkiId: PkiId; readonly endpoint: string }
-
-/** What the handshake proved about the other side of a stream. Payload and signature are kept: they are its credential for channel policies (page 01 §3.6). */
-export interface ConnectionInfo {
-  readonly pkiId: PkiId;
-  readonly identity: Uint8Array;
-  readonly remoteAddress: string;
-  /** The remote ConnEstablish payload and its signature. */
-  readonly handshake: { readonly payload: Uint8Array; readonly signature: Uint8Array };
-  readonly direction: "outbound" | "inbound";
-}
-
-/** One received message with the connection it came on. */
-export interface Received {
-  readonly from: ConnectionInfo;
-  readonly bytes: Uint8Array;
-  /** Sends on this very connection (never a new dial); dropped with a reason when it is gone or its queue full. */
-  respond(envelope: Envelope, lane?: Lane): void;
-  /** MUST be called once the message is handled; the stream is paused while too many (count or bytes) are outstanding. */
-  done(): void;
-}
-
-/** Queue a message waits in: control before blocks before bulk; each lane is bounded in messages and bytes. */
-export type Lane = "control" | "block" | "bulk";
-
-/** Why a message was not sent, a connection was refused or ended. Closed: it labels metrics. */
-export type CommDropReason =
-  | "queue-full" | "dial-failed" | "backing-off" | "connection-lost" | "not-connected" | "too-large" | "closing";
-export type HandshakeFailure =
-  | RejectReason | "no-tls-certificate" | "tls-hash-mismatch" | "handshake-timeout" | "not-a-conn-message" | "malformed-conn"
-  | "stream-ended" | "unexpected-pki-id" | "self-connection" | "too-many-handshakes" | "signing-failed" | "probe" | "closing";
-
+/** What happened; given to `onEvent` in order, and written to log and metrics as well. */
 export type CommEvent =
   | { readonly type: "connected"; readonly info: ConnectionInfo }
   | { readonly type: "disconnected"; readonly pkiId: PkiId; readonly detail: string }
@@ -44,10 +40,22 @@ export type CommEvent =
   | { readonly type: "presumed-dead"; readonly pkiId: PkiId; readonly endpoint: string; readonly detail: string }
   /** A known endpoint now proves another PKI-ID of the same organization (page 03 §6.4). */
   | { readonly type: "identity-switch"; readonly old: PkiId; readonly current: PkiId }
-  | { readonly type: "handshake-refused"; readonly direction: "outbound" | "inbound"; readonly remoteAddress: string; readonly claimed: PkiId; readonly org: string; readonly reason: HandshakeFailure; readonly detail: string }
+  | {
+      readonly type: "handshake-refused";
+      readonly direction: "outbound" | "inbound";
+      readonly remoteAddress: string;
+      /** What the other side claimed to be; empty when it did not come to that. */
+      readonly claimed: PkiId;
+      readonly org: string;
+      readonly reason: HandshakeFailure;
+      readonly detail: string;
+    }
   | { readonly type: "dropped"; readonly pkiId: PkiId; readonly reason: CommDropReason; readonly bytes: number };
 
-export type ProbeResult = { readonly ok: true; readonly info: ConnectionInfo } | { readonly ok: false; readonly reason: HandshakeFailure | "dial-failed"; readonly detail: string };
+/** Who answered at an endpoint, or why nobody did. */
+export type ProbeResult =
+  | { readonly ok: true; readonly info: ConnectionInfo }
+  | { readonly ok: false; readonly reason: HandshakeFailure | "dial-failed"; readonly detail: string };
 
 export interface CommOptions {
   readonly transport: Transport;
@@ -62,28 +70,15 @@ export interface CommOptions {
   readonly config: CommConfig;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Each message of an authenticated connection, in the order it came on it. */
   onMessage(received: Received): void;
   onEvent(event: CommEvent): void;
 }
 
-export interface CommConfig {
-  readonly dialTimeoutMs: number;      // 3000
-  readonly connTimeoutMs: number;      // 2000
-  readonly sendBufferSize: number;     // messages per lane, 200
-  readonly sendBufferBytes: number;    // per peer, 128 MiB (must admit one 100 MiB message)
-  readonly recvBufferSize: number;     // outstanding messages per connection, 20
-  readonly recvBufferBytes: number;
-  readonly maxMessageBytes: number;    // 100 MiB
-  readonly maxConnections: number;
-  readonly maxPendingHandshakes: number;
-}
-
-export interface ConnectionView { readonly pkiId: PkiId; readonly direction: "outbound" | "inbound"; readonly remoteAddress: string; readonly queuedMessages: number; readonly queuedBytes: number }
-
 /** The communication layer: authenticated connections keyed by PKI-ID, one per peer. */
 export interface Comm {
   readonly pkiId: PkiId;
-  /** Best effort, never throws; what is not sent is reported as a `dropped` event. Order per peer is kept, during dialling too. */
+  /** Best effort, never throws; what is not sent is reported as a `dropped` event. Order per peer and lane is kept, during dialling too. */
   send(peer: RemotePeer, envelope: Envelope, lane?: Lane): void;
   /** Dial, authenticate with `probe`, close: learns who answers at an endpoint (page 03 §10 "Handshake"). */
   handshake(endpoint: string, onResult: (result: ProbeResult) => void): void;
@@ -95,5 +90,332 @@ export interface Comm {
   /** Closes connections in order, then the transport. Idempotent. */
   close(): Promise<void>;
 }
-export declare const commDefaults: CommConfig;
-export declare function createComm(options: CommOptions): Comm;
+
+/**
+ * Opens the communication layer: it listens on the transport from now on.
+ *
+ * @throws GossipError `invalid-config`, or `invalid-argument` when the own identity does not decode.
+ * @example
+ * const comm = createComm({ transport, crypto, advisor, identities, identity, ...surroundings, config: commDefaults });
+ * comm.send({ pkiId, endpoint: "peer1:7051" }, envelope);
+ */
+export function createComm(options: CommOptions): Comm {
+  checkCommConfig(options.config);
+  const pkiId = options.crypto.pkiIdOf(options.identity);
+  if (pkiId === undefined) {
+    throw new GossipError(
+      "invalid-argument",
+      `expected the own identity to decode, got ${options.identity.length} bytes`,
+    );
+  }
+  return new StreamComm(options, pkiId);
+}
+
+/** The shell around the table: streams, dials and handshakes by number, cryptography, log and metrics. */
+class StreamComm implements Comm {
+  readonly pkiId: PkiId;
+  readonly #options: CommOptions;
+  readonly #context: HandshakeContext;
+  readonly #log: Logger;
+  readonly #metrics: CommMetrics;
+  readonly #table: ConnectionTable;
+  readonly #running: Run<TableInput>;
+  readonly #receivers = new Map<StreamId, Receiver>();
+  /** What to call to give up a dial or its handshake. */
+  readonly #dials = new Map<DialId, () => void>();
+  readonly #inbound: PendingHandshakes;
+  /** What to call to end a probe or ping at once; its callback is told. */
+  readonly #probes = new Set<() => void>();
+  /** One encoding per envelope, shared by all queues it is in and gone when the last one has let go of it. */
+  readonly #encoded = new WeakMap<Envelope, WeakRef<Uint8Array>>();
+  #nextStream: StreamId = 1;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: CommOptions, pkiId: PkiId) {
+    const { config, transport, clock } = options;
+    this.pkiId = pkiId;
+    this.#options = options;
+    this.#context = {
+      ...options,
+      self: { pkiId, identity: options.identity },
+      secure: transport.secure,
+      timeoutMs: config.connTimeoutMs,
+    };
+    this.#log = options.log.child("comm");
+    this.#metrics = commMetrics(options.metrics);
+    this.#inbound = new PendingHandshakes(config.maxPendingHandshakes);
+    this.#table = new ConnectionTable({
+      self: pkiId,
+      config: { ...tableTimes, ...config, maxDials: config.maxPendingHandshakes },
+      random: options.random,
+    });
+    this.#running = run(this.#table, { clock, perform: (output) => this.#perform(output) });
+    transport.listen((stream) => this.#onInbound(stream));
+  }
+
+  get connections(): readonly ConnectionView[] {
+    return this.#table.connections;
+  }
+
+  send(peer: RemotePeer, envelope: Envelope, lane: Lane = "control"): void {
+    this.#running.push({ type: "send", peer, bytes: this.#encode(envelope), lane });
+    this.#metrics.queueBytes.set(this.#table.queuedBytes);
+  }
+
+  disconnect(pkiId: PkiId, detail: string): void {
+    this.#running.push({ type: "disconnect", pkiId, detail });
+  }
+
+  handshake(endpoint: string, onResult: (result: ProbeResult) => void): void {
+    const { transport, config, clock } = this.#options;
+    const refusal = this.#refusalOfProbe();
+    if (refusal !== undefined) {
+      clock.schedule(clock.now(), () => onResult({ ok: false, ...refusal }));
+      return;
+    }
+    const finish = (result: ProbeResult) => {
+      if (this.#probes.delete(giveUp)) onResult(result);
+    };
+    let abandon: (detail: string) => void;
+    const giveUp = () => {
+      abandon("closing");
+      finish({ ok: false, reason: "closing", detail: "this node is closing" });
+    };
+    this.#probes.add(giveUp);
+    const dialling = transport.dial(endpoint, config.dialTimeoutMs, (dialled) => {
+      if (!dialled.ok) return finish({ ok: false, reason: "dial-failed", detail: dialled.detail });
+      const { stream } = dialled;
+      abandon = authenticate(stream, this.#context, {
+        expected: "" as PkiId,
+        probe: true,
+        onEstablishSent() {},
+        onResult: (result) => {
+          if (!result.ok) {
+            this.#reportRefusal(stream, result);
+            return finish({ ok: false, reason: result.reason, detail: result.detail });
+          }
+          stream.close();
+          finish({ ok: true, info: result.info });
+        },
+      });
+    });
+    abandon = () => dialling.cancel();
+  }
+
+  ping(endpoint: string, onResult: (alive: boolean) => void): void {
+    const { transport, config, clock } = this.#options;
+    if (this.#refusalOfProbe() !== undefined) {
+      clock.schedule(clock.now(), () => onResult(false));
+      return;
+    }
+    let pinging: Timer | undefined;
+    const giveUp = () => {
+      pinging?.cancel();
+      if (this.#probes.delete(giveUp)) onResult(false);
+    };
+    this.#probes.add(giveUp);
+    pinging = transport.ping(endpoint, config.dialTimeoutMs + config.connTimeoutMs, (result) => {
+      if (!result.ok) this.#log.debug("ping failed", { endpoint, detail: result.detail });
+      if (this.#probes.delete(giveUp)) onResult(result.ok);
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#running.push({ type: "close" });
+    this.#running.close();
+    this.#inbound.cancelAll("closing: this node is shutting down");
+    for (const giveUp of [...this.#probes]) giveUp();
+    await this.#options.transport.close();
+  }
+
+  #refusalOfProbe(): { readonly reason: HandshakeFailure; readonly detail: string } | undefined {
+    if (this.#closed !== undefined) return { reason: "closing", detail: "this node is closing" };
+    const limit = this.#options.config.maxPendingHandshakes;
+    if (this.#probes.size < limit) return undefined;
+    return { reason: "too-many-handshakes", detail: `expected at most ${limit} probes in progress` };
+  }
+
+  #encode(envelope: Envelope): Uint8Array {
+    const known = this.#encoded.get(envelope)?.deref();
+    if (known !== undefined) return known;
+    const bytes = encodeEnvelope(envelope);
+    this.#encoded.set(envelope, new WeakRef(bytes));
+    return bytes;
+  }
+
+  #perform(output: TableOutput): void {
+    switch (output.type) {
+      case "dial":
+        return this.#dial(output.dial, output.endpoint, output.expected);
+      case "abandon": {
+        const giveUp = this.#dials.get(output.dial);
+        this.#dials.delete(output.dial);
+        giveUp?.();
+        return;
+      }
+      case "write":
+        return this.#write(output.stream, output.bytes);
+      case "close":
+        return this.#receivers.get(output.stream)?.close(output.deaf);
+      case "abort":
+        return this.#receivers.get(output.stream)?.abort(output.detail);
+      default:
+        return this.#report(output);
+    }
+  }
+
+  #write(id: StreamId, bytes: Uint8Array): void {
+    const receiver = this.#receivers.get(id);
+    // A stream that has just ended takes nothing; `ended` is already on its way to the table.
+    if (receiver === undefined) return;
+    const more = receiver.stream.send(bytes);
+    this.#metrics.sent.add(1);
+    this.#metrics.queueBytes.set(this.#table.queuedBytes);
+    this.#running.push({ type: "written", stream: id, more });
+  }
+
+  // — streams —
+
+  #dial(dial: DialId, endpoint: string, expected: PkiId): void {
+    const { transport, config } = this.#options;
+    const dialling = transport.dial(endpoint, config.dialTimeoutMs, (dialled) => {
+      if (!dialled.ok) {
+        this.#dials.delete(dial);
+        this.#metrics.dialsFailed.add(1);
+        this.#running.push({ type: "dial-failed", dial, detail: dialled.detail });
+        return;
+      }
+      const { stream } = dialled;
+      let isOver = false;
+      const giveUp = authenticate(stream, this.#context, {
+        expected,
+        probe: false,
+        onEstablishSent: () => this.#running.push({ type: "establish-sent", dial }),
+        onResult: (result) => {
+          isOver = true;
+          this.#dials.delete(dial);
+          if (result.ok) {
+            const id = this.#adopt(stream, result);
+            this.#running.push({ type: "dialled", dial, stream: id, info: result.info });
+          } else {
+            this.#reportRefusal(stream, result);
+            this.#running.push({ type: "dial-failed", dial, detail: `${result.reason}: ${result.detail}` });
+          }
+        },
+      });
+      if (!isOver) this.#dials.set(dial, () => giveUp("no longer wanted"));
+    });
+    this.#dials.set(dial, () => dialling.cancel());
+  }
+
+  #onInbound(stream: Stream): void {
+    const { remoteAddress } = stream;
+    if (this.#closed !== undefined) return stream.close("closing: this node is shutting down");
+    const ticket = this.#inbound.admit(remoteAddress);
+    if (ticket === undefined) {
+      const refusal = { reason: "too-many-handshakes", detail: "too many handshakes are in progress" } as const;
+      stream.close(`${refusal.reason}: ${refusal.detail}`);
+      this.#reportRefusal(stream, { ok: false, ...refusal, claimed: "" as PkiId, org: "" });
+      return;
+    }
+    const giveUp = authenticate(stream, this.#context, {
+      expected: "" as PkiId,
+      probe: false,
+      onEstablishSent() {},
+      onResult: (result) => {
+        ticket.release();
+        if (!result.ok) return this.#reportRefusal(stream, result);
+        if (result.probe) {
+          this.#log.debug("answered a probe", { remoteAddress, pkiId: result.info.pkiId });
+          return stream.close();
+        }
+        const id = this.#adopt(stream, result);
+        this.#running.push({ type: "accepted", stream: id, info: result.info });
+      },
+    });
+    ticket.cancelBy(giveUp);
+  }
+
+  /** From the end of the handshake on, the stream has a number, and what comes on it is handed out. */
+  #adopt(stream: Stream, { info, attach }: Extract<HandshakeResult, { ok: true }>): StreamId {
+    const id = this.#nextStream++;
+    const { recvBufferSize, recvBufferBytes } = this.#options.config;
+    const receiver = new Receiver(stream, info, {
+      maxMessages: recvBufferSize,
+      maxBytes: recvBufferBytes,
+      respond: (envelope, lane) => {
+        this.#running.push({ type: "respond", pkiId: info.pkiId, bytes: this.#encode(envelope), lane });
+      },
+      onReceived: (received) => {
+        this.#metrics.received.add(1);
+        this.#running.push({ type: "received", stream: id });
+        this.#options.onMessage(received);
+      },
+    });
+    this.#receivers.set(id, receiver);
+    attach({
+      onMessage: (bytes) => receiver.take(bytes),
+      onDrain: () => this.#running.push({ type: "drained", stream: id }),
+      onEnd: ({ ok, detail }) => {
+        this.#receivers.delete(id);
+        this.#running.push({ type: "ended", stream: id, ok, detail });
+      },
+    });
+    return id;
+  }
+
+  // — reports —
+
+  #report(event: Extract<TableOutput, CommEvent>): void {
+    const log = this.#log;
+    switch (event.type) {
+      case "connected": {
+        const { pkiId, direction, remoteAddress } = event.info;
+        log.info("connected", { pkiId, direction, remoteAddress });
+        this.#metrics.connections.set(this.#table.connectedPeers);
+        break;
+      }
+      case "disconnected":
+        log.info("disconnected", { pkiId: event.pkiId, detail: event.detail });
+        this.#metrics.connections.set(this.#table.connectedPeers);
+        break;
+      case "presumed-dead":
+        log.warn("presumed dead", { pkiId: event.pkiId, endpoint: event.endpoint, detail: event.detail });
+        break;
+      case "identity-switch":
+        log.info("identity switch", { old: event.old, current: event.current });
+        break;
+      case "dropped":
+        log.debug("dropped", { pkiId: event.pkiId, reason: event.reason, bytes: event.bytes });
+        this.#metrics.dropped.add(1, { reason: event.reason });
+        if (event.reason === "queue-full") this.#metrics.overflow.add(1);
+        this.#metrics.queueBytes.set(this.#table.queuedBytes);
+        break;
+      default:
+        return unreachable(event);
+    }
+    this.#options.onEvent(event);
+  }
+
+  #reportRefusal(stream: Stream, refused: Extract<HandshakeResult, { ok: false }>): void {
+    const { direction, remoteAddress } = stream;
+    const { claimed, org, reason, detail } = refused;
+    // A dialler that changes its mind, as one of two simultaneous dials does, is no news.
+    const isNews = direction === "outbound" || reason !== "stream-ended";
+    this.#log[isNews ? "warn" : "debug"]("handshake refused", {
+      direction,
+      remoteAddress,
+      claimed,
+      org,
+      reason,
+      detail,
+    });
+    this.#metrics.handshakesRefused.add(1, { reason, direction });
+    this.#options.onEvent({ type: "handshake-refused", direction, remoteAddress, claimed, org, reason, detail });
+  }
+}

@@ -18,8 +18,11 @@ export interface StreamHandlers {
 
 /**
  * Message-framed bytes between two processes: the seam between protocol and transport.
- * Duties, which `transportCases` of `@gossip/comm/testing` checks: messages arrive whole, in order, at most once;
- * nothing is delivered before `start`; handlers are never called from inside a call to the stream; after `onEnd` nothing.
+ *
+ * Duties, which `transportCases` of `@gossip/comm/testing` checks: messages MUST arrive whole, in order, at most once;
+ * nothing is delivered before `start`; handlers MUST NOT be called from inside a call to the stream; after `onEnd`
+ * nothing. A stream whose other side has closed MUST end its own side by itself, after what was sent, and only then call
+ * `onEnd`: so whoever dialled can close without losing a message in either direction.
  */
 export interface Stream {
   /** Who opened it. */
@@ -34,9 +37,13 @@ export interface Stream {
   start(handlers: StreamHandlers): void;
   /** Takes one message always; false means: wait for `onDrain` before the next. After the end it does nothing. */
   send(bytes: Uint8Array): boolean;
-  /** Stops (false) or resumes (true) delivery, so that the other side feels it. */
+  /** Stops (false) or resumes (true) delivery, at once, and so that the other side comes to feel it. */
   setReading(reading: boolean): void;
-  /** Ends the stream after what was sent; with `error`, at once and the other side sees it. Idempotent. `onEnd` follows. */
+  /**
+   * Ends the stream after what was sent; until `onEnd`, an outbound stream goes on delivering what the other side had
+   * sent, an inbound one MAY. With `error`, at once: what is on the way may be lost, and the other side sees it.
+   * Idempotent, except that an `error` still cuts short an end in order. `onEnd` follows if the stream was started.
+   */
   close(error?: string): void;
 }
 
@@ -46,16 +53,19 @@ export type DialResult =
 
 export type PingResult = { readonly ok: true } | { readonly ok: false; readonly detail: string };
 
-/** Where streams come from. Callbacks are never called from inside the call that registered them. */
+/** Where streams come from. Callbacks MUST NOT be called from inside the call that registered them. */
 export interface Transport {
   /** True when streams are protected by TLS: then both certificate hashes are required in the handshake (page 03 §3.4). */
   readonly secure: boolean;
-  /** Opens a stream to `host:port`; `onResult` is called exactly once unless cancelled. Cancelling closes what was opened. */
+  /**
+   * Opens a stream to `host:port`; `onResult` is called exactly once unless cancelled before. Cancelling closes what was
+   * opened; after `onResult` it does nothing. MUST NOT throw, whatever the endpoint is.
+   */
   dial(endpoint: string, timeoutMs: number, onResult: (result: DialResult) => void): Timer;
-  /** Asks `host:port` for a sign of life, without authentication beyond TLS (page 03 §10). */
+  /** Asks `host:port` for a sign of life, without authentication beyond TLS (page 03 §10). Cancelled as a dial is. */
   ping(endpoint: string, timeoutMs: number, onResult: (result: PingResult) => void): Timer;
   /** From now on, inbound streams are given to `onStream`. Called once. */
   listen(onStream: (stream: Stream) => void): void;
-  /** Ends all streams, stops listening. Idempotent. */
+  /** Ends all streams, stops listening; dials and pings in progress fail. Idempotent. */
   close(): Promise<void>;
 }

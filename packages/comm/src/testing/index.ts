@@ -1,1 +1,7 @@
-export {};
+export {
+  createMemoryNetwork,
+  type MemoryNetwork,
+  type MemoryNetworkOptions,
+  type MemoryTransportOptions,
+} from "./memory-network.js";
+export { StreamRecorder } from "./stream-recorder.js";

@@ -1,0 +1,798 @@
+/**
+ * The connection table (protocol page 03 §5 to §7), as a machine: which streams lead to which peer, what waits for it,
+ * when to dial, and which of two streams to keep.
+ *
+ * Purpose. One connection per peer, keyed by PKI-ID, whoever dialled it. A peer whose PKI-ID is unknown is keyed by its
+ * endpoint until the handshake proves one.
+ *
+ * Messages. From the user: `send`, `respond`, `disconnect`, `close`. From the shell, which owns sockets and handshakes:
+ * the fate of each dial (`establish-sent`, then `dialled` or `dial-failed`), each authenticated inbound stream
+ * (`accepted`), and what happens on a stream (`received`, `written`, `drained`, `ended`).
+ *
+ * States of a peer: idle (not in the table) → dialling → connected → idle; after a loss with messages waiting
+ * connected → delayed → dialling, once; after a failure it backs off, and what is sent meanwhile is dropped.
+ *
+ *     dial:        delayed → queued → dialling → establishing → (gone)
+ *     connection:  open → retired → closing → (gone)      any state may skip ahead
+ *
+ * Only an `open` connection is written to, and only the one that is `active`. All are read until they end.
+ *
+ * Two streams at once (§6.3). The own ConnEstablish is the point of no return: before it, an inbound stream ends our
+ * dial; after it, both streams stay readable and each side writes on the one it dialled. A stock peer then closes its
+ * own within moments. Between two of ours, after `graceMs` the stream dialled by the smaller PKI-ID is kept: whoever
+ * dialled the other one closes it in order and holds what it has to say until it has ended, so that nothing is lost and
+ * the order stays. An outbound stream older than `graceMs` was evidently lost by a peer that dials us: then the inbound
+ * one takes over. A second inbound stream replaces the first.
+ *
+ * Provisional connections (§14.5). The handshake has no confirmation, so what was written is kept until the first
+ * message of the other side, or `confirmMs`; if the stream ends before that, it is written again on the next one. A
+ * message can therefore arrive twice, and order across that seam is that of sending.
+ *
+ * Timers: grace (per peer, two streams open), hold (per peer, no longer wait for the old stream to end), redial (per
+ * peer, jitter), confirm, retire, close (per connection; the last one aborts what does not end).
+ *
+ * Invariants. At most one dial per peer. At most one message is with a stream that has not said `written`. A peer's
+ * entry is removed only by the end of its own last connection or dial. Every message that came in by `send` or
+ * `respond` is written or comes out as `dropped`; of a peer that was lost it is reported once that it is presumed dead.
+ *
+ * Deviations from the reference: §14.1 to §14.5, §14.8 to §14.12, §14.14, §14.20; all local, none shows on the wire.
+ */
+import type { PkiId } from "@gossip/proto";
+import {
+  assert,
+  BoundedMap,
+  fraction,
+  type Machine,
+  type Millis,
+  type Random,
+  Timers,
+  unreachable,
+  type Wake,
+} from "@gossip/runtime";
+import { BackOff } from "./back-off.js";
+import type { ConnectionInfo } from "./handshake.js";
+import { type Lane, type QueuedMessage, SendQueue } from "./send-queue.js";
+
+/** Where to send: the PKI-ID is empty while unknown (bootstrap and anchor endpoints). */
+export interface RemotePeer {
+  readonly pkiId: PkiId;
+  readonly endpoint: string;
+}
+
+/** Why a message was not sent. Closed: it labels metrics. */
+export type CommDropReason =
+  | "queue-full"
+  | "dial-failed"
+  | "backing-off"
+  | "connection-lost"
+  | "not-connected"
+  | "too-large"
+  | "closing";
+
+/** A connection as seen from outside. */
+export interface ConnectionView {
+  readonly pkiId: PkiId;
+  readonly direction: "outbound" | "inbound";
+  readonly remoteAddress: string;
+  readonly queuedMessages: number;
+  readonly queuedBytes: number;
+}
+
+export interface ConnectionTableConfig {
+  readonly maxConnections: number;
+  /** Dials in progress; further ones wait their turn. */
+  readonly maxDials: number;
+  readonly sendBufferSize: number;
+  readonly sendBufferBytes: number;
+  readonly maxMessageBytes: number;
+  /** How long two streams to one peer are both kept. Longer than a handshake takes, or both sides may judge differently. */
+  readonly graceMs: number;
+  /** After this long without an end, the other side has evidently accepted us. */
+  readonly confirmMs: number;
+  /** Longest wait for the end of a replaced stream before its successor is written to. */
+  readonly holdMs: number;
+  /** After this a stream that was closed in order is aborted. */
+  readonly closeMs: number;
+  /** Random wait before the one redial after a loss, so that both sides do not dial at the same moment. */
+  readonly redialMinMs: number;
+  readonly redialMaxMs: number;
+  /** Wait after a failed dial, and its limit; it doubles with each failure. */
+  readonly backOffMinMs: number;
+  readonly backOffMaxMs: number;
+}
+
+/** The part of the configuration that is about times of the table itself. */
+export const tableTimes = Object.freeze({
+  graceMs: 5000,
+  confirmMs: 1000,
+  holdMs: 2000,
+  closeMs: 10_000,
+  redialMinMs: 50,
+  redialMaxMs: 250,
+  backOffMinMs: 500,
+  backOffMaxMs: 10_000,
+});
+
+/** Numbers of streams and dials, given by the shell and the table respectively. */
+export type StreamId = number;
+export type DialId = number;
+
+export type TableInput =
+  | { readonly type: "send"; readonly peer: RemotePeer; readonly bytes: Uint8Array; readonly lane: Lane }
+  /** To a connected peer, and never a reason to dial. */
+  | { readonly type: "respond"; readonly pkiId: PkiId; readonly bytes: Uint8Array; readonly lane: Lane }
+  | { readonly type: "disconnect"; readonly pkiId: PkiId; readonly detail: string }
+  | { readonly type: "close" }
+  /** Our ConnEstablish is on its way: from now on the other side may drop its own dial in favour of ours. */
+  | { readonly type: "establish-sent"; readonly dial: DialId }
+  | { readonly type: "dialled"; readonly dial: DialId; readonly stream: StreamId; readonly info: ConnectionInfo }
+  | { readonly type: "dial-failed"; readonly dial: DialId; readonly detail: string }
+  | { readonly type: "accepted"; readonly stream: StreamId; readonly info: ConnectionInfo }
+  | { readonly type: "received"; readonly stream: StreamId }
+  /** The stream took the message; `more` is false while it wants no further one. */
+  | { readonly type: "written"; readonly stream: StreamId; readonly more: boolean }
+  | { readonly type: "drained"; readonly stream: StreamId }
+  | { readonly type: "ended"; readonly stream: StreamId; readonly ok: boolean; readonly detail: string };
+
+export type TableOutput =
+  | { readonly type: "dial"; readonly dial: DialId; readonly endpoint: string; readonly expected: PkiId }
+  /** The dial is not wanted any more, at whatever stage it is. */
+  | { readonly type: "abandon"; readonly dial: DialId }
+  /** Hand this to the stream, answer `written`. */
+  | { readonly type: "write"; readonly stream: StreamId; readonly bytes: Uint8Array }
+  /** End in order, after what was written. With `deaf`, deliver nothing more from it. */
+  | { readonly type: "close"; readonly stream: StreamId; readonly deaf: boolean }
+  | { readonly type: "abort"; readonly stream: StreamId; readonly detail: string }
+  | { readonly type: "connected"; readonly info: ConnectionInfo }
+  | { readonly type: "disconnected"; readonly pkiId: PkiId; readonly detail: string }
+  | { readonly type: "presumed-dead"; readonly pkiId: PkiId; readonly endpoint: string; readonly detail: string }
+  | { readonly type: "identity-switch"; readonly old: PkiId; readonly current: PkiId }
+  | { readonly type: "dropped"; readonly pkiId: PkiId; readonly reason: CommDropReason; readonly bytes: number };
+
+export interface ConnectionTableOptions {
+  readonly self: PkiId;
+  readonly config: ConnectionTableConfig;
+  readonly random: Random;
+}
+
+interface Connection {
+  readonly stream: StreamId;
+  readonly info: ConnectionInfo;
+  readonly peer: Peer;
+  /** What was dialled; empty for an inbound stream. */
+  readonly endpoint: string;
+  readonly openedAt: Millis;
+  phase: "open" | "retired" | "closing";
+  /** It has a message, or asked us to wait. */
+  busy: boolean;
+  /** Written while provisional; `undefined` once confirmed. */
+  provisional: QueuedMessage[] | undefined;
+}
+
+interface Dial {
+  readonly id: DialId;
+  readonly endpoint: string;
+  phase: "delayed" | "queued" | "dialling" | "establishing";
+}
+
+interface Peer {
+  /** The PKI-ID, or `@` and the endpoint while that is unknown. */
+  readonly key: string;
+  readonly pkiId: PkiId;
+  /** Where it was last said to be; empty when it only ever dialled us. */
+  endpoint: string;
+  readonly queue: SendQueue;
+  /** In order of opening. */
+  readonly connections: Set<Connection>;
+  active: Connection | undefined;
+  /** A replaced connection whose end is awaited before the active one is written to. */
+  hold: Connection | undefined;
+  dial: Dial | undefined;
+  /** The one redial after a loss was spent; given back when a connection is confirmed. */
+  hasRedialled: boolean;
+  usedAt: Millis;
+}
+
+type TimerName = `${"grace" | "hold" | "redial"} ${string}` | `${"confirm" | "retire" | "close"} ${StreamId}`;
+
+export class ConnectionTable implements Machine<TableInput, TableOutput> {
+  readonly #self: PkiId;
+  readonly #config: ConnectionTableConfig;
+  readonly #random: Random;
+  readonly #backOff: BackOff;
+  readonly #peers = new Map<string, Peer>();
+  readonly #connections = new Map<StreamId, Connection>();
+  readonly #dials = new Map<DialId, Peer>();
+  /** Peers whose dial waits for its turn, in order. */
+  readonly #queuedDials = new Set<Peer>();
+  /** Endpoint of an open outbound connection → key of its peer, for sends that know no PKI-ID. */
+  readonly #owners = new Map<string, string>();
+  /** PKI-IDs that were replaced → their successors (§14.14). */
+  readonly #aliases: BoundedMap<string, PkiId>;
+  readonly #timers = new Timers<TimerName>();
+  #nextDial: DialId = 1;
+  #queuedBytes = 0;
+  #connectedPeers = 0;
+  #isClosing = false;
+  #outputs: TableOutput[] = [];
+
+  constructor(options: ConnectionTableOptions) {
+    const { maxConnections, backOffMinMs, backOffMaxMs } = options.config;
+    this.#self = options.self;
+    this.#config = options.config;
+    this.#random = options.random;
+    this.#aliases = new BoundedMap({ maxEntries: maxConnections, whenFull: "evict-oldest" });
+    this.#backOff = new BackOff({
+      random: options.random,
+      maxEntries: 4 * maxConnections,
+      minMs: backOffMinMs,
+      maxMs: backOffMaxMs,
+    });
+  }
+
+  get deadline(): Millis {
+    return this.#timers.deadline;
+  }
+
+  step(input: TableInput | Wake, now: Millis): readonly TableOutput[] {
+    this.#outputs = [];
+    switch (input.type) {
+      case "wake":
+        for (const name of this.#timers.expire(now)) this.#onTimer(name, now);
+        break;
+      case "send":
+        this.#onSend(input.peer, { bytes: input.bytes, lane: input.lane, response: false }, now);
+        break;
+      case "respond":
+        this.#onRespond(input.pkiId, { bytes: input.bytes, lane: input.lane, response: true }, now);
+        break;
+      case "disconnect":
+        this.#onDisconnect(input.pkiId, input.detail, now);
+        break;
+      case "close":
+        this.#onClose(now);
+        break;
+      case "establish-sent":
+        this.#onEstablishSent(input.dial);
+        break;
+      case "dialled":
+        this.#onDialled(input.dial, input.stream, input.info, now);
+        break;
+      case "dial-failed":
+        this.#onDialFailed(input.dial, input.detail, now);
+        break;
+      case "accepted":
+        this.#onAccepted(input.stream, input.info, now);
+        break;
+      case "received":
+        this.#onReceived(input.stream, now);
+        break;
+      case "written":
+        this.#onReady(input.stream, input.more, now);
+        break;
+      case "drained":
+        this.#onReady(input.stream, true, now);
+        break;
+      case "ended":
+        this.#onEnded(input.stream, input.ok, input.detail, now);
+        break;
+      default:
+        return unreachable(input);
+    }
+    return this.#outputs;
+  }
+
+  // — sending —
+
+  #onSend(to: RemotePeer, message: QueuedMessage, now: Millis): void {
+    if (this.#isClosing) return this.#drop(to.pkiId, "closing", message);
+    if (message.bytes.length > this.#config.maxMessageBytes) return this.#drop(to.pkiId, "too-large", message);
+    if (to.pkiId === this.#self) return this.#drop(to.pkiId, "not-connected", message);
+    const key = this.#keyOf(to);
+    let peer = this.#peers.get(key);
+    if (peer === undefined) {
+      if (to.endpoint === "") return this.#drop(to.pkiId, "not-connected", message);
+      if (this.#backOff.holds(key, now)) return this.#drop(to.pkiId, "backing-off", message);
+      if (this.#peers.size >= 2 * this.#config.maxConnections) return this.#drop(to.pkiId, "queue-full", message);
+      peer = this.#addPeer(key, to.pkiId, now);
+    }
+    if (to.endpoint !== "") peer.endpoint = to.endpoint;
+    this.#enqueue(peer, message);
+    this.#flush(peer, now);
+    if (!isConnected(peer) && peer.dial === undefined) this.#dialNow(peer);
+  }
+
+  #onRespond(pkiId: PkiId, message: QueuedMessage, now: Millis): void {
+    if (this.#isClosing) return this.#drop(pkiId, "closing", message);
+    if (message.bytes.length > this.#config.maxMessageBytes) return this.#drop(pkiId, "too-large", message);
+    const peer = this.#peers.get(pkiId);
+    if (peer === undefined || !isConnected(peer)) return this.#drop(pkiId, "not-connected", message);
+    this.#enqueue(peer, message);
+    this.#flush(peer, now);
+  }
+
+  /** A send without PKI-ID goes to whoever we reached at that endpoint; one to a replaced PKI-ID to its successor. */
+  #keyOf(to: RemotePeer): string {
+    if (to.pkiId === "") return this.#owners.get(to.endpoint) ?? `@${to.endpoint}`;
+    let key = to.pkiId;
+    // This ends: a PKI-ID that becomes a successor loses its own alias, so there is no circle.
+    while (!this.#peers.has(key)) {
+      const successor = this.#aliases.get(key);
+      if (successor === undefined) break;
+      key = successor;
+    }
+    return key;
+  }
+
+  #enqueue(peer: Peer, message: QueuedMessage): void {
+    for (const dropped of peer.queue.push(message)) this.#drop(peer.pkiId, "queue-full", dropped);
+  }
+
+  /** Gives the active connection the next message, if it takes one. */
+  #flush(peer: Peer, now: Millis): void {
+    const connection = peer.active;
+    if (connection === undefined || !isOpen(connection) || connection.busy || peer.hold !== undefined) return;
+    const message = peer.queue.shift();
+    if (message === undefined) return;
+    connection.busy = true;
+    peer.usedAt = now;
+    if (connection.provisional !== undefined) this.#keepUntilConfirmed(connection, connection.provisional, message);
+    this.#outputs.push({ type: "write", stream: connection.stream, bytes: message.bytes });
+  }
+
+  /** What is kept has the bounds of the queue; past them, to keep on sending is worth more than to be able to repeat. */
+  #keepUntilConfirmed(connection: Connection, kept: QueuedMessage[], message: QueuedMessage): void {
+    kept.push(message);
+    const bytes = kept.reduce((sum, one) => sum + one.bytes.length, 0);
+    if (kept.length > this.#config.sendBufferSize || bytes > this.#config.sendBufferBytes) this.#confirm(connection);
+  }
+
+  #onReady(stream: StreamId, ready: boolean, now: Millis): void {
+    const connection = this.#connections.get(stream);
+    if (connection === undefined || !ready) return;
+    connection.busy = false;
+    if (connection.peer.active === connection) this.#flush(connection.peer, now);
+  }
+
+  #onReceived(stream: StreamId, now: Millis): void {
+    const connection = this.#connections.get(stream);
+    if (connection === undefined) return;
+    connection.peer.usedAt = now;
+    this.#confirm(connection);
+  }
+
+  #confirm(connection: Connection): void {
+    if (connection.provisional === undefined) return;
+    connection.provisional = undefined;
+    connection.peer.hasRedialled = false;
+    this.#timers.clear(`confirm ${connection.stream}`);
+    this.#backOff.clear(connection.peer.key);
+  }
+
+  // — dialling —
+
+  #dialNow(peer: Peer): void {
+    peer.dial = { id: this.#nextDial++, endpoint: peer.endpoint, phase: "queued" };
+    this.#queuedDials.add(peer);
+    this.#startDials();
+  }
+
+  #dialLater(peer: Peer, now: Millis): void {
+    const { redialMinMs, redialMaxMs } = this.#config;
+    peer.dial = { id: this.#nextDial++, endpoint: peer.endpoint, phase: "delayed" };
+    this.#timers.set(`redial ${peer.key}`, now + redialMinMs + fraction(this.#random) * (redialMaxMs - redialMinMs));
+  }
+
+  #startDials(): void {
+    for (const peer of this.#queuedDials) {
+      if (this.#dials.size >= this.#config.maxDials) return;
+      this.#queuedDials.delete(peer);
+      if (peer.dial === undefined) continue;
+      peer.dial.phase = "dialling";
+      this.#dials.set(peer.dial.id, peer);
+      this.#outputs.push({ type: "dial", dial: peer.dial.id, endpoint: peer.dial.endpoint, expected: peer.pkiId });
+    }
+  }
+
+  /** Forgets the peer's dial; one that was under way is given up. */
+  #abandonDial(peer: Peer): void {
+    const { dial } = peer;
+    if (dial === undefined) return;
+    peer.dial = undefined;
+    this.#queuedDials.delete(peer);
+    this.#timers.clear(`redial ${peer.key}`);
+    if (this.#dials.delete(dial.id)) this.#outputs.push({ type: "abandon", dial: dial.id });
+    this.#startDials();
+  }
+
+  #endDial(id: DialId): Peer | undefined {
+    const peer = this.#dials.get(id);
+    if (peer === undefined) return undefined;
+    this.#dials.delete(id);
+    peer.dial = undefined;
+    this.#startDials();
+    return peer;
+  }
+
+  #onEstablishSent(id: DialId): void {
+    const dial = this.#dials.get(id)?.dial;
+    if (dial !== undefined) dial.phase = "establishing";
+  }
+
+  #onDialFailed(id: DialId, detail: string, now: Millis): void {
+    const peer = this.#endDial(id);
+    if (peer === undefined) return;
+    if (!isConnected(peer)) return this.#fail(peer, "dial-failed", detail, now);
+    // An inbound stream came meanwhile and waited for this; to reach the peer is all we wanted.
+    this.#chooseActive(peer, now);
+  }
+
+  #onDialled(id: DialId, stream: StreamId, info: ConnectionInfo, now: Millis): void {
+    const endpoint = this.#dials.get(id)?.dial?.endpoint;
+    const dialling = this.#endDial(id);
+    if (dialling === undefined || endpoint === undefined) {
+      this.#outputs.push({ type: "abort", stream, detail: "no longer wanted" });
+      return;
+    }
+    const peer = this.#peerProven(dialling, info.pkiId, now);
+    peer.endpoint = endpoint;
+    if (!this.#makeRoom(peer, now)) {
+      this.#outputs.push({ type: "abort", stream, detail: "too many connections" });
+      this.#forgetIfIdle(peer);
+      if (!isConnected(dialling)) return this.#fail(dialling, "dial-failed", "too many busy connections", now);
+      return this.#chooseActive(dialling, now);
+    }
+    const earlier = [...peer.connections].find((one) => isOpen(one) && one.info.direction === "outbound");
+    if (peer !== dialling) this.#moveTo(peer, dialling, now);
+    const dual = [...peer.connections].some((one) => isOpen(one) && one.info.direction === "inbound");
+    const connection = this.#addConnection(peer, stream, info, endpoint, now);
+    this.#owners.set(endpoint, peer.key);
+    if (earlier !== undefined) this.#closeConnection(earlier, false, now);
+    if (dual) this.#timers.set(`grace ${peer.key}`, now + this.#config.graceMs);
+    this.#activate(peer, connection, now);
+    if (peer.dial !== undefined && peer.dial.phase !== "establishing") this.#abandonDial(peer);
+    this.#flush(peer, now);
+  }
+
+  /** The entry of the PKI-ID that was proven, which need not be the one that was dialled for (§6.4). */
+  #peerProven(dialling: Peer, proven: PkiId, now: Millis): Peer {
+    if (dialling.pkiId === proven) return dialling;
+    if (dialling.pkiId !== "") {
+      this.#aliases.set(dialling.pkiId, proven);
+      this.#aliases.delete(proven);
+      this.#outputs.push({ type: "identity-switch", old: dialling.pkiId, current: proven });
+    }
+    return this.#peers.get(proven) ?? this.#addPeer(proven, proven, now);
+  }
+
+  /** What waited for `from` waits for `to`, unless `from` has a connection of its own. */
+  #moveTo(to: Peer, from: Peer, now: Millis): void {
+    this.#backOff.clear(from.key);
+    if (isConnected(from)) return this.#chooseActive(from, now);
+    for (const message of from.queue.drain()) this.#enqueue(to, message);
+    this.#removePeer(from);
+  }
+
+  #onAccepted(stream: StreamId, info: ConnectionInfo, now: Millis): void {
+    if (this.#isClosing) {
+      this.#outputs.push({ type: "abort", stream, detail: "shutting down" });
+      return;
+    }
+    const peer = this.#peers.get(info.pkiId) ?? this.#addPeer(info.pkiId, info.pkiId, now);
+    if (!this.#makeRoom(peer, now)) {
+      this.#outputs.push({ type: "abort", stream, detail: "too many connections" });
+      this.#forgetIfIdle(peer);
+      return;
+    }
+    this.#aliases.delete(info.pkiId);
+    this.#backOff.clear(peer.key);
+    if (peer.dial !== undefined && peer.dial.phase !== "establishing") this.#abandonDial(peer);
+    const open = [...peer.connections].filter(isOpen);
+    const connection = this.#addConnection(peer, stream, info, "", now);
+    for (const one of open) if (one.info.direction === "inbound") this.#retire(one, now);
+    const outbound = open.find((one) => one.info.direction === "outbound");
+    if (outbound !== undefined && now - outbound.openedAt < this.#config.graceMs) {
+      this.#timers.set(`grace ${peer.key}`, now + this.#config.graceMs);
+      return;
+    }
+    if (outbound !== undefined) this.#closeConnection(outbound, false, now);
+    // With our ConnEstablish on its way the peer may be about to close this very stream: our dial decides.
+    if (peer.dial !== undefined) return;
+    this.#activate(peer, connection, now);
+    this.#flush(peer, now);
+  }
+
+  // — life of a connection —
+
+  #addPeer(key: string, pkiId: PkiId, now: Millis): Peer {
+    const peer: Peer = {
+      key,
+      pkiId,
+      endpoint: "",
+      queue: new SendQueue({
+        maxMessages: this.#config.sendBufferSize,
+        maxBytes: this.#config.sendBufferBytes,
+        onBytes: (change) => {
+          this.#queuedBytes += change;
+        },
+      }),
+      connections: new Set(),
+      active: undefined,
+      hold: undefined,
+      dial: undefined,
+      hasRedialled: false,
+      usedAt: now,
+    };
+    this.#peers.set(key, peer);
+    return peer;
+  }
+
+  #addConnection(peer: Peer, stream: StreamId, info: ConnectionInfo, endpoint: string, now: Millis): Connection {
+    assert(!this.#connections.has(stream), `expected stream ${stream} to be new`);
+    const connection: Connection = {
+      stream,
+      info,
+      peer,
+      endpoint,
+      openedAt: now,
+      phase: "open",
+      busy: false,
+      provisional: [],
+    };
+    if (!isConnected(peer)) {
+      this.#connectedPeers++;
+      this.#outputs.push({ type: "connected", info });
+    }
+    peer.connections.add(connection);
+    this.#connections.set(stream, connection);
+    this.#timers.set(`confirm ${stream}`, now + this.#config.confirmMs);
+    peer.usedAt = now;
+    return connection;
+  }
+
+  /** Writes go to `connection` from now on, but not before the one they went to, if it is still there, has ended. */
+  #activate(peer: Peer, connection: Connection, now: Millis): void {
+    const before = peer.active;
+    peer.active = connection;
+    if (before === undefined || before === connection || !peer.connections.has(before)) return;
+    peer.hold = before;
+    this.#timers.set(`hold ${peer.key}`, now + this.#config.holdMs);
+  }
+
+  /** When the active connection is gone: the newest open one, unless a dial past its point of no return is to decide. */
+  #chooseActive(peer: Peer, now: Millis): void {
+    if (peer.active !== undefined && peer.connections.has(peer.active) && isOpen(peer.active)) return;
+    if (peer.dial?.phase === "establishing") return;
+    const next = [...peer.connections].filter(isOpen).at(-1);
+    if (next !== undefined) this.#activate(peer, next, now);
+    this.#flush(peer, now);
+  }
+
+  /** Its peer has dialled anew: not written to any more, read until its end or until grace has passed. */
+  #retire(connection: Connection, now: Millis): void {
+    for (const older of connection.peer.connections) {
+      if (older.phase === "retired") this.#abort(older, "replaced twice by a new connection");
+    }
+    connection.phase = "retired";
+    this.#timers.set(`retire ${connection.stream}`, now + this.#config.graceMs);
+  }
+
+  #closeConnection(connection: Connection, deaf: boolean, now: Millis): void {
+    if (connection.phase === "closing") return;
+    connection.phase = "closing";
+    this.#timers.clear(`retire ${connection.stream}`);
+    this.#timers.set(`close ${connection.stream}`, now + this.#config.closeMs);
+    this.#outputs.push({ type: "close", stream: connection.stream, deaf });
+  }
+
+  #abort(connection: Connection, detail: string): void {
+    connection.phase = "closing";
+    this.#timers.clear(`retire ${connection.stream}`);
+    this.#timers.clear(`close ${connection.stream}`);
+    this.#outputs.push({ type: "abort", stream: connection.stream, detail });
+  }
+
+  #onEnded(stream: StreamId, ok: boolean, detail: string, now: Millis): void {
+    const connection = this.#connections.get(stream);
+    if (connection === undefined) return;
+    const { peer, provisional } = connection;
+    const wasOpen = isOpen(connection);
+    this.#connections.delete(stream);
+    peer.connections.delete(connection);
+    for (const kind of ["confirm", "retire", "close"] as const) this.#timers.clear(`${kind} ${stream}`);
+    this.#disown(peer, connection.endpoint);
+    if (peer.active === connection) peer.active = undefined;
+    if (peer.hold === connection) this.#releaseHold(peer);
+    // Someone else has this key by now, or nobody: the peer was disconnected while the stream was still ending.
+    if (this.#peers.get(peer.key) !== peer) return;
+
+    const endedByUs = connection.phase === "closing" && ok;
+    if (provisional !== undefined && !endedByUs) peer.queue.giveBack(provisional);
+    this.#chooseActive(peer, now);
+    this.#flush(peer, now);
+    if (!wasOpen || isConnected(peer)) return;
+    this.#reportDisconnected(peer, detail);
+    if (peer.dial === undefined) this.#onLost(peer, ok, provisional !== undefined, detail, now);
+  }
+
+  /** Sends to this endpoint no longer go to the peer, unless another of its connections was dialled there. */
+  #disown(peer: Peer, endpoint: string): void {
+    if (this.#owners.get(endpoint) !== peer.key) return;
+    const other = [...peer.connections].some((one) => isOpen(one) && one.endpoint === endpoint);
+    if (!other) this.#owners.delete(endpoint);
+  }
+
+  /** The last open connection has gone: redial once for what is waiting (§14.3), else let the peer go. */
+  #onLost(peer: Peer, ok: boolean, wasProvisional: boolean, detail: string, now: Millis): void {
+    const waiting = peer.queue.drain();
+    for (const message of waiting) if (message.response) this.#drop(peer.pkiId, "connection-lost", message);
+    peer.queue.giveBack(waiting.filter((message) => !message.response));
+    if (peer.queue.length > 0 && peer.endpoint !== "" && !peer.hasRedialled) {
+      peer.hasRedialled = true;
+      this.#dialLater(peer, now);
+    } else if (peer.hasRedialled || (peer.queue.length > 0 && !ok)) {
+      this.#fail(peer, "connection-lost", detail, now);
+    } else {
+      // Whoever ended it in order is not dead, even if nobody knows where to find it now.
+      for (const message of peer.queue.drain()) this.#drop(peer.pkiId, "connection-lost", message);
+      if (wasProvisional && !ok) this.#backOff.fail(peer.key, now);
+      this.#removePeer(peer);
+    }
+  }
+
+  /** The peer cannot be reached: what waits is dropped, death is reported once, and it is left alone for a while. */
+  #fail(peer: Peer, reason: CommDropReason, detail: string, now: Millis): void {
+    for (const message of peer.queue.drain()) this.#drop(peer.pkiId, reason, message);
+    this.#removePeer(peer);
+    if (!this.#backOff.fail(peer.key, now)) return;
+    this.#outputs.push({ type: "presumed-dead", pkiId: peer.pkiId, endpoint: peer.endpoint, detail });
+  }
+
+  #onDisconnect(pkiId: PkiId, detail: string, now: Millis): void {
+    const peer = this.#peers.get(pkiId);
+    if (peer === undefined || !isConnected(peer)) return;
+    this.#letGo(peer, detail, now);
+  }
+
+  /** Ends everything with a peer at our own wish. Its streams may take a while to end; the entry is free at once. */
+  #letGo(peer: Peer, detail: string, now: Millis): void {
+    const wasConnected = isConnected(peer);
+    this.#abandonDial(peer);
+    for (const message of peer.queue.drain()) this.#drop(peer.pkiId, "closing", message);
+    for (const connection of peer.connections) {
+      this.#closeConnection(connection, true, now);
+      this.#timers.clear(`confirm ${connection.stream}`);
+      this.#disown(peer, connection.endpoint);
+    }
+    this.#removePeer(peer);
+    if (wasConnected) this.#reportDisconnected(peer, detail);
+  }
+
+  #reportDisconnected(peer: Peer, detail: string): void {
+    this.#connectedPeers--;
+    this.#outputs.push({ type: "disconnected", pkiId: peer.pkiId, detail });
+  }
+
+  #removePeer(peer: Peer): void {
+    for (const kind of ["grace", "hold", "redial"] as const) this.#timers.clear(`${kind} ${peer.key}`);
+    this.#peers.delete(peer.key);
+  }
+
+  #onClose(now: Millis): void {
+    this.#isClosing = true;
+    // Emptied first, or each dial that is given up would start the next one that waits.
+    this.#queuedDials.clear();
+    for (const peer of [...this.#peers.values()]) this.#letGo(peer, "this node is closing", now);
+  }
+
+  /** Room for one more connection: the least recently used idle one goes (§14.20). False when all are busy. */
+  #makeRoom(forPeer: Peer, now: Millis): boolean {
+    const open = [...this.#connections.values()].filter((one) => one.phase !== "closing");
+    if (open.length < this.#config.maxConnections) return true;
+    let idle: Peer | undefined;
+    for (const { peer } of open) {
+      if (peer === forPeer || peer.queue.length > 0 || peer.dial !== undefined || peer.hold !== undefined) continue;
+      if (peer.active?.busy !== true && (idle === undefined || peer.usedAt < idle.usedAt)) idle = peer;
+    }
+    if (idle === undefined) return false;
+    this.#letGo(idle, `least recently used of ${this.#config.maxConnections} connections`, now);
+    return true;
+  }
+
+  #forgetIfIdle(peer: Peer): void {
+    if (!isConnected(peer) && peer.dial === undefined) this.#removePeer(peer);
+  }
+
+  // — timers —
+
+  #onTimer(name: TimerName, now: Millis): void {
+    const [kind, subject] = split(name);
+    const peer = this.#peers.get(subject);
+    const connection = this.#connections.get(Number(subject));
+    switch (kind) {
+      case "grace":
+        if (peer !== undefined) this.#settleDual(peer, now);
+        return;
+      case "hold":
+        if (peer === undefined) return;
+        this.#releaseHold(peer);
+        this.#flush(peer, now);
+        return;
+      case "redial":
+        if (peer?.dial === undefined) return;
+        peer.dial.phase = "queued";
+        this.#queuedDials.add(peer);
+        this.#startDials();
+        return;
+      case "confirm":
+        if (connection !== undefined) this.#confirm(connection);
+        return;
+      case "retire":
+        if (connection !== undefined) this.#closeConnection(connection, false, now);
+        return;
+      case "close":
+        if (connection !== undefined) this.#abort(connection, "did not end in time after it was closed");
+        return;
+      default:
+        return unreachable(kind);
+    }
+  }
+
+  #releaseHold(peer: Peer): void {
+    peer.hold = undefined;
+    this.#timers.clear(`hold ${peer.key}`);
+  }
+
+  /** Both streams outlived the grace: the one dialled by the smaller PKI-ID stays, and the dialler of the other acts. */
+  #settleDual(peer: Peer, now: Millis): void {
+    const open = [...peer.connections].filter(isOpen);
+    const outbound = open.find((one) => one.info.direction === "outbound");
+    const inbound = open.find((one) => one.info.direction === "inbound");
+    if (outbound === undefined || inbound === undefined || this.#self < peer.pkiId) return;
+    this.#closeConnection(outbound, false, now);
+    this.#activate(peer, inbound, now);
+  }
+
+  #drop(pkiId: PkiId, reason: CommDropReason, message: QueuedMessage): void {
+    this.#outputs.push({ type: "dropped", pkiId, reason, bytes: message.bytes.length });
+  }
+
+  // — queries —
+
+  /** One view per connected peer. */
+  get connections(): readonly ConnectionView[] {
+    const views: ConnectionView[] = [];
+    for (const { active, connections, pkiId, queue } of this.#peers.values()) {
+      const info = (active ?? connections.values().next().value)?.info;
+      if (info === undefined) continue;
+      const { direction, remoteAddress } = info;
+      views.push({ pkiId, direction, remoteAddress, queuedMessages: queue.length, queuedBytes: queue.bytes });
+    }
+    return views;
+  }
+
+  /** How many peers have an open connection. */
+  get connectedPeers(): number {
+    return this.#connectedPeers;
+  }
+
+  /** Bytes that wait, of all peers. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+}
+
+function isConnected(peer: Peer): boolean {
+  for (const connection of peer.connections) if (isOpen(connection)) return true;
+  return false;
+}
+
+function isOpen(connection: Connection): boolean {
+  return connection.phase === "open";
+}
+
+function split(name: TimerName): ["grace" | "hold" | "redial" | "confirm" | "retire" | "close", string] {
+  const at = name.indexOf(" ");
+  // The type of a timer's name says what stands before its first space.
+  return [name.slice(0, at) as "grace", name.slice(at + 1)];
+}

@@ -1,0 +1,49 @@
+/** One handshake that was let in. */
+export interface HandshakeTicket {
+  /** It is over, well or badly. */
+  release(): void;
+  /** How to give it up at shutdown. Does nothing when it is over already. */
+  cancelBy(cancel: (detail: string) => void): void;
+}
+
+/**
+ * Bounds the handshakes of inbound streams, overall and per remote host, since each costs a signature before anything
+ * is known of the other side (protocol page 03 §14.17). One host gets half, so that none can shut out all others.
+ */
+export class PendingHandshakes {
+  readonly #limit: number;
+  readonly #perHost = new Map<string, number>();
+  readonly #cancels = new Map<HandshakeTicket, ((detail: string) => void) | undefined>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** A ticket, or `undefined` when there are too many. */
+  admit(remoteAddress: string): HandshakeTicket | undefined {
+    const host = remoteAddress.slice(0, Math.max(0, remoteAddress.lastIndexOf(":")));
+    const ofHost = this.#perHost.get(host) ?? 0;
+    if (this.#cancels.size >= this.#limit || ofHost >= Math.ceil(this.#limit / 2)) return undefined;
+    this.#perHost.set(host, ofHost + 1);
+    const ticket: HandshakeTicket = {
+      release: () => {
+        if (!this.#cancels.delete(ticket)) return;
+        const left = (this.#perHost.get(host) ?? 1) - 1;
+        if (left === 0) this.#perHost.delete(host);
+        else this.#perHost.set(host, left);
+      },
+      cancelBy: (cancel) => {
+        if (this.#cancels.has(ticket)) this.#cancels.set(ticket, cancel);
+      },
+    };
+    this.#cancels.set(ticket, undefined);
+    return ticket;
+  }
+
+  cancelAll(detail: string): void {
+    for (const [ticket, cancel] of [...this.#cancels]) {
+      ticket.release();
+      cancel?.(detail);
+    }
+  }
+}
