@@ -1,7 +1,7 @@
 import { contents, type ReadContent } from "./contents.js";
 import type { Decoded } from "./decoded.js";
 import type { GossipMessage } from "./messages.js";
-import { type BoundedReader, fromLong, reading, refused, utf8Text } from "./wire.js";
+import { type BoundedReader, concatenated, fromLong, reading, refused, utf8Text } from "./wire.js";
 import { tagFrom } from "./wire-enums.js";
 
 /**
@@ -66,5 +66,5 @@ function readFrame(reader: BoundedReader): Frame {
 /** Pieces of one sub-message, one after the other, are an encoding of the merged sub-message. */
 function join(parts: readonly Uint8Array[]): Uint8Array {
   const [first] = parts;
-  return parts.length === 1 && first !== undefined ? first : new Uint8Array(Buffer.concat(parts));
+  return parts.length === 1 && first !== undefined ? first : concatenated(parts);
 }

@@ -99,8 +99,9 @@ export function unwrapped<T>(result: Decoded<T>, what: string): T {
 export function serialize<T>(codec: MessageCodec<T>, message: Init<T>, sizeHint = 256): Uint8Array {
   const writer = new SizedWriter(sizeHint);
   codec.encode(message, writer);
-  // A small message is copied out of its generous buffer, which it would pin; a large one nearly fills its own.
-  return writer.finish(writer.pos > 65_536 && writer.pos > sizeHint - 65_536);
+  // A shared result would pin what is spare in the buffer; a copy of a large one would cost more than that.
+  const spare = writer.buf.length - writer.pos;
+  return writer.finish(spare * 16 < writer.pos);
 }
 
 /** Writes into a buffer of the given size, so that a block is copied once and not at each doubling of the buffer. */
@@ -123,6 +124,17 @@ export function plain(bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0) return emptyBytes;
   if (Object.getPrototypeOf(bytes) === Uint8Array.prototype) return bytes;
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** All the bytes, one after the other, in a buffer of their own. */
+export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** All 64 bits of a Long, unsigned. */

@@ -1,7 +1,6 @@
 import type { Decoded } from "../decoded.js";
 import { common } from "../generated/fabric.js";
-import { decoded, fromLong, missing, parseAs, plain, serialize, toLong } from "../wire.js";
-import { concatenated } from "./der.js";
+import { concatenated, decoded, fromLong, missing, parseAs, plain, serialize, toLong } from "../wire.js";
 
 export interface BlockHeader {
   readonly number: bigint;

@@ -1,4 +1,5 @@
 import { GossipError } from "@gossip/runtime";
+import { concatenated } from "../wire.js";
 import type { BlockHeader } from "./block.js";
 
 const integerTag = 0x02;
@@ -20,17 +21,6 @@ export function blockHeaderBytes(header: BlockHeader): Uint8Array {
   ];
   const length = fields.reduce((sum, field) => sum + field.length, 0);
   return concatenated([Uint8Array.of(sequenceTag), lengthBytes(length), ...fields]);
-}
-
-/** All the bytes, one after the other, in a buffer of their own. */
-export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** Big-endian without leading zeros, but for the one that keeps the sign bit clear. */
