@@ -156,7 +156,6 @@ function checkBody(body: CertificateBody, mspId: string): Rejection | undefined 
   if (body.org === "" || body.org !== mspId) {
     return malformed(`a certificate of organization ${JSON.stringify(mspId)}`, `one of ${JSON.stringify(body.org)}`);
   }
-  if (body.publicKey.length !== 32) return malformed("a public key of 32 bytes", `${body.publicKey.length}`);
   return undefined;
 }
 
