@@ -1,1 +1,2 @@
-export { type BlockLedger, createLedger, type Healing, type LedgerBlock, type LedgerOptions } from "./ledger.js";
+export { type BlockLedger, createLedger, type LedgerBlock, type LedgerOptions } from "./ledger.js";
+export type { Healing } from "./recovery.js";
