@@ -24,16 +24,15 @@ export async function checkSafety(sim: Simulation): Promise<void> {
   }
 }
 
-/** Whether every running node sees every other running node, as a member and in the channel. */
+/** Whether every node that is up sees every other such node, as a member and in the channel, and nobody else. */
 export function isConverged(sim: Simulation): boolean {
-  const running = sim.nodes.filter(({ node }) => node !== undefined);
-  return running.every(
-    ({ node, channel }) =>
-      node?.members.length === running.length - 1 && channel?.members.length === running.length - 1,
+  const up = sim.nodes.filter(({ isUp }) => isUp);
+  return up.every(
+    ({ node, channel }) => node?.members.length === up.length - 1 && channel?.members.length === up.length - 1,
   );
 }
 
-/** Whether every running node has committed everything that was ordered. */
+/** Whether every node that is up has committed everything that was ordered. */
 export function isCaughtUp(sim: Simulation): boolean {
-  return sim.nodes.every(({ channel }) => channel === undefined || channel.height === BigInt(sim.blocks.length));
+  return sim.nodes.every(({ isUp, channel }) => !isUp || channel?.height === BigInt(sim.blocks.length));
 }

@@ -33,7 +33,9 @@ export interface SimNode {
   readonly crypto: FakeCrypto;
   /** Survives crashes, as a disk does. */
   readonly ledger: Ledger;
-  /** `undefined` while crashed. */
+  /** Whether it is meant to run: true from the beginning, false after a crash until it is restarted. */
+  isUp: boolean;
+  /** `undefined` before its start and while crashed. */
   node: GossipNode | undefined;
   channel: Channel | undefined;
   lastIncarnation: bigint;
@@ -125,6 +127,7 @@ export class Simulation {
   /** Ends a node without a word. Its ledger stays. */
   crash(node: SimNode): void {
     this.network.crash(node.endpoint);
+    node.isUp = false;
     void node.node?.close();
     node.node = undefined;
     node.channel = undefined;
@@ -133,6 +136,7 @@ export class Simulation {
   /** Starts a node, for the first time or after a crash. */
   async restart(node: SimNode): Promise<void> {
     assert(node.node === undefined, `expected ${node.name} to be down`);
+    node.isUp = true;
     const { crypto, endpoint, lastIncarnation } = node;
     const peers = this.nodes.filter((other) => other.org === node.org);
     const started = await createNode({
@@ -178,6 +182,7 @@ export class Simulation {
       org,
       crypto: createFakeCrypto({ org, name, trust: this.trust }),
       ledger: createMemoryLedger(),
+      isUp: true,
       node: undefined,
       channel: undefined,
       lastIncarnation: 0n,
