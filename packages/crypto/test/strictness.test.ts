@@ -2,7 +2,7 @@ import { createPublicKey, verify } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import * as noble from "@noble/ed25519";
 import { describe, expect, it } from "vitest";
-import { isPrimeOrderPoint } from "../src/ed25519/strict.js";
+import { isPlausibleSignature, isPrimeOrderPoint } from "../src/ed25519/strict.js";
 import { createSigner, Ed25519Verifier, publicKeyOf } from "../src/index.js";
 import {
   littleEndian,
@@ -197,6 +197,20 @@ describe("Ed25519 on encodings that are not canonical", () => {
     for (let y = 2n ** 255n - 19n; y < 2n ** 255n; y++) {
       for (const sign of [0n, 1n]) expect(isPrimeOrderPoint(littleEndian(y + (sign << 255n)))).toBe(false);
     }
+  });
+
+  it("refuses before any backend is asked an R that is not canonical or of small order, and an S from L on", () => {
+    const { signature } = signOddly({ a, r, message });
+    expect(isPlausibleSignature(signature)).toBe(true);
+    const withR = (encoded: Uint8Array) => new Uint8Array([...encoded, ...signature.subarray(32)]);
+    const noPrimeOrder = [
+      ...nonCanonicalSmallOrder,
+      ...smallOrderPoints.map((point) => point.toBytes()),
+      littleEndian(2n ** 255n - 1n),
+    ];
+    for (const encoded of noPrimeOrder) expect(isPlausibleSignature(withR(encoded))).toBe(false);
+    for (let n = 1n; n < 16n; n++) expect(isPlausibleSignature(withLargerS(signature, n))).toBe(false);
+    expect(isPlausibleSignature(signature.subarray(1))).toBe(false);
   });
 
   it("refuses bytes that are no point", () => {
