@@ -391,19 +391,18 @@ describe("readPeerConfig", () => {
   });
 
   it.each([
-    ["rsa.key", "a key of type rsa"],
-    ["identity", "no key that can be read"],
-  ])("refuses %s as own key", async (keyFile, got) => {
+    ["rsa.key", "expected an Ed25519 private key, got one of type rsa"],
+    ["identity", "expected an Ed25519 private key in PEM, got text that is no key"],
+  ])("refuses %s as own key", async (keyFile, message) => {
     const error = await refusal(withPeer({ identity: { file: "identity", keyFile } }));
-    expect(error.message).toBe(
-      `${file}: expected peer.identity.keyFile to name a PKCS#8 PEM file of an Ed25519 key, got ${join(dir, keyFile)} with ${got}`,
-    );
+    expect(error.message).toBe(`${file}: peer.identity.keyFile: ${join(dir, keyFile)}: ${message}`);
+    expect(error.code).toBe("invalid-config");
   });
 
   it("refuses a private key where a public one is meant", async () => {
     const error = await refusal(withPeer({ organizations: [{ id: "Org1", rootKeyFile: "identity.key" }] }));
     expect(error.message).toBe(
-      `${file}: expected peer.organizations[0].rootKeyFile to name a PEM file of an Ed25519 public key, got ${join(dir, "identity.key")} with a private key`,
+      `${file}: peer.organizations[0].rootKeyFile: ${join(dir, "identity.key")}: expected an Ed25519 public key in PEM, got a private key`,
     );
   });
 

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import type { TrustedOrganization } from "@gossip/crypto";
+import { decodePrivateKey, decodePublicKey, type TrustedOrganization } from "@gossip/crypto";
 import { resolveDeliverConfig } from "@gossip/deliver";
 import { type GossipOptions, gossipDefaults, resolveGossipConfig } from "@gossip/node";
 import { orgId } from "@gossip/proto";
-import { errorText } from "@gossip/runtime";
+import { errorText, GossipError } from "@gossip/runtime";
 import type {
   DeliveryClientConfig,
   Ed25519Trust,
@@ -17,7 +17,6 @@ import type { ConfigRefusals } from "./config-refusals.js";
 import type { PeerFile } from "./config-schema.js";
 import { formatDuration } from "./duration.js";
 import { parseLogSpec } from "./log-spec.js";
-import { publicKeyOfPem, seedOfPem } from "./pem.js";
 
 type PeerSection = NonNullable<PeerFile["peer"]>;
 type OrganizationEntry = NonNullable<PeerSection["organizations"]>[number];
@@ -228,12 +227,7 @@ export class ConfigReader {
     return {
       type: "ed25519",
       identity: await this.#read("peer.identity.file", identityFile),
-      privateKey: await this.#readKey(
-        "peer.identity.keyFile",
-        keyFile,
-        "a PKCS#8 PEM file of an Ed25519 key",
-        seedOfPem,
-      ),
+      privateKey: await this.#readKey("peer.identity.keyFile", keyFile, decodePrivateKey),
       organizations: await inOrder(organizations, (organization, at) => this.#organization(organization, at)),
     };
   }
@@ -247,9 +241,7 @@ export class ConfigReader {
     if (rootKey !== undefined || rootKeyFile === undefined) {
       throw this.#refusals.refuse(key, "to have one of rootKey and rootKeyFile");
     }
-    const expected = "a PEM file of an Ed25519 public key";
-    const rootPublicKey = await this.#readKey(`${key}.rootKeyFile`, rootKeyFile, expected, publicKeyOfPem);
-    return { id: organization, rootPublicKey };
+    return { id: organization, rootPublicKey: await this.#readKey(`${key}.rootKeyFile`, rootKeyFile, decodeRootKey) };
   }
 
   async #tls(): Promise<PeerTls | undefined> {
@@ -302,17 +294,12 @@ export class ConfigReader {
     }
   }
 
-  async #readKey(
-    key: string,
-    path: string,
-    expected: string,
-    decode: (pem: Uint8Array) => Uint8Array,
-  ): Promise<Uint8Array> {
+  async #readKey(key: string, path: string, decode: (pem: string) => Uint8Array): Promise<Uint8Array> {
     const pem = await this.#read(key, path);
     try {
-      return decode(pem);
+      return decode(new TextDecoder().decode(pem));
     } catch (error) {
-      throw this.#refusals.refuse(key, `to name ${expected}`, `${this.#path(path)} with ${errorText(error)}`, error);
+      throw this.#refusals.wrap(key, error, this.#path(path));
     }
   }
 
@@ -324,6 +311,14 @@ export class ConfigReader {
 /** The entry alone, or nothing: how an optional property is set under `exactOptionalPropertyTypes`. */
 function present<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
   return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: V });
+}
+
+function decodeRootKey(pem: string): Uint8Array {
+  // The public key could be derived, and nobody would notice that an organization's root key lies on a peer.
+  if (pem.includes("PRIVATE KEY-----")) {
+    throw new GossipError("invalid-config", "expected an Ed25519 public key in PEM, got a private key");
+  }
+  return decodePublicKey(pem);
 }
 
 /** One at a time, so that of several bad files the first in the config is the one named. */

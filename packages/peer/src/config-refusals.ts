@@ -24,9 +24,10 @@ export class ConfigRefusals {
     });
   }
 
-  /** What other code refused in its own words, with the place it came from. */
-  wrap(key: string, error: unknown): GossipError {
-    return new GossipError("invalid-config", `${this.#sourceOf(key)}: ${key}: ${errorText(error)}`, { cause: error });
+  /** What other code refused in its own words, with the place it came from: a key, and the file it names if any. */
+  wrap(key: string, error: unknown, path?: string): GossipError {
+    const place = path === undefined ? key : `${key}: ${path}`;
+    return new GossipError("invalid-config", `${this.#sourceOf(key)}: ${place}: ${errorText(error)}`, { cause: error });
   }
 
   #sourceOf(key: string): string {

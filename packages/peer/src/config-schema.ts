@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseDuration } from "./duration.js";
+import { isEndpoint } from "./endpoint.js";
 
 // The one list of keys that a peer's file may hold. Paths, environment names and messages are derived from it; Fabric's names
 // where Fabric has the key (protocol page 12 §2 and §3, 13 §7.1), ours beside them.
@@ -169,12 +170,6 @@ export const peerFileSchema = z.object(
 
 /** What the file holds, durations in milliseconds. */
 export type PeerFile = z.output<typeof peerFileSchema>;
-
-/** Whether `text` is `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets. */
-export function isEndpoint(text: string): boolean {
-  const match = /^(?:\[[0-9a-f:.]+\]|[^\s:[\]/]+):(\d{1,5})$/i.exec(text);
-  return match !== null && Number(match[1]) <= 65_535;
-}
 
 /** Keys of `value` spelled as the schema spells them, without empty ones; `unknown` collects the paths it does not know. */
 export function alignKeys(schema: z.ZodType, value: unknown, unknown: string[], path = ""): unknown {

@@ -105,9 +105,11 @@ describe("createLogger", () => {
 
   it("counts what was asked and what was written", async () => {
     const metrics = prometheusMetrics();
-    const { log } = collect({ metrics });
-    log.debug("no");
-    log.info("yes");
+    const { log } = collect();
+    const part = log.child("gossip");
+    log.countIn(metrics);
+    part.debug("no");
+    part.info("yes");
     const text = await metrics.expose();
     expect(text).toContain('logging_entries_checked{level="debug"} 1\n');
     expect(text).toContain('logging_entries_written{level="info"} 1\n');

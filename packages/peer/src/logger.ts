@@ -1,4 +1,12 @@
-import { errorText, type LogFields, type Logger, type LogLevel, type Metrics, noMetrics } from "@gossip/runtime";
+import {
+  type Counter,
+  errorText,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  type Metrics,
+  noMetrics,
+} from "@gossip/runtime";
 import { type DestinationStream, destination as openDestination, pino } from "pino";
 import type { LoggingConfig } from "./config.js";
 import { consoleLines } from "./log-console.js";
@@ -14,6 +22,8 @@ export interface LeveledLogger extends Logger {
    * @throws GossipError `invalid-argument`; the old levels stay.
    */
   setSpec(spec: string): void;
+  /** Counts entries from now on, under Fabric's names `logging_entries_checked` and `logging_entries_written`. */
+  countIn(metrics: Metrics): void;
   child(name: string): LeveledLogger;
 }
 
@@ -21,8 +31,6 @@ export interface LeveledLogger extends Logger {
 export interface LoggerOptions extends LoggingConfig {
   /** Takes each line with its newline. @default stderr */
   readonly destination?: { write(line: string): void };
-  /** Counts entries under Fabric's names `logging_entries_checked` and `logging_entries_written`. @default uncounted */
-  readonly metrics?: Metrics;
 }
 
 /**
@@ -37,7 +45,6 @@ export interface LoggerOptions extends LoggingConfig {
  */
 export function createLogger(options: LoggerOptions = {}): LeveledLogger {
   const destination: DestinationStream = options.destination ?? openDestination({ fd: 2, sync: true });
-  const { metrics = noMetrics } = options;
   const shared: Shared = {
     spec: parseLogSpec(options.spec ?? "info"),
     pino: pino(
@@ -51,12 +58,7 @@ export function createLogger(options: LoggerOptions = {}): LeveledLogger {
       },
       options.format === "json" ? destination : consoleLines(destination),
     ),
-    checked: metrics.counter({
-      name: "logging_entries_checked",
-      help: "Log entries checked against the active specification.",
-      labels: ["level"],
-    }),
-    written: metrics.counter({ name: "logging_entries_written", help: "Log entries written.", labels: ["level"] }),
+    ...countersIn(noMetrics),
   };
   return new SpecLogger(shared, "");
 }
@@ -66,12 +68,24 @@ export function isLeveled(log: Logger): log is LeveledLogger {
   return typeof (log as Partial<LeveledLogger>).setSpec === "function";
 }
 
-/** What a logger and its children have in common; `spec` is replaced by `setSpec`. */
+/** What a logger and its children have in common. */
 interface Shared {
   spec: LogSpec;
   readonly pino: ReturnType<typeof pino>;
-  readonly checked: ReturnType<Metrics["counter"]>;
-  readonly written: ReturnType<Metrics["counter"]>;
+  checked: Counter;
+  written: Counter;
+}
+
+function countersIn(metrics: Metrics): Pick<Shared, "checked" | "written"> {
+  const labels = ["level"];
+  return {
+    checked: metrics.counter({
+      name: "logging_entries_checked",
+      help: "Log entries checked against the active specification",
+      labels,
+    }),
+    written: metrics.counter({ name: "logging_entries_written", help: "Log entries written", labels }),
+  };
 }
 
 class SpecLogger implements LeveledLogger {
@@ -114,6 +128,10 @@ class SpecLogger implements LeveledLogger {
 
   setSpec(spec: string): void {
     this.#shared.spec = parseLogSpec(spec);
+  }
+
+  countIn(metrics: Metrics): void {
+    Object.assign(this.#shared, countersIn(metrics));
   }
 
   #write(level: LogLevel, message: string, fields: LogFields = {}): void {

@@ -1,6 +1,36 @@
-import type { Channel, GossipNode } from "@gossip/node";
-import type { Clock, Logger, Metrics, Random, WallClock } from "@gossip/runtime";
+import { join } from "node:path";
+import type { Transport } from "@gossip/comm";
+import { type ConnectOrderer, createDeliver, type Deliver } from "@gossip/deliver";
+import { type Channel, createNode, type GossipNode } from "@gossip/node";
+import { orgId } from "@gossip/proto";
+import type { ChannelConfig } from "@gossip/proto/ed25519";
+import {
+  type Clock,
+  GossipError,
+  type Logger,
+  type Metrics,
+  noMetrics,
+  type Random,
+  systemClock,
+  systemRandom,
+  systemWallClock,
+  type WallClock,
+  wallMillis,
+} from "@gossip/runtime";
+import type { Ledger } from "@gossip/state";
+import { openChannelLedger } from "./channel-ledger.js";
 import type { PeerConfig } from "./config.js";
+import { isLoopback, splitEndpoint } from "./endpoint.js";
+import { IncarnationFile } from "./incarnation.js";
+import { createLogger, isLeveled } from "./logger.js";
+import { type PrometheusMetrics, prometheusMetrics } from "./metrics.js";
+import { Openings } from "./openings.js";
+import { serveOperations } from "./operations.js";
+import { OrdererRefusals } from "./orderer-refusals.js";
+import { showChannels, showHealth, showMembers } from "./show.js";
+import { openTransport } from "./transport.js";
+import { openTrust, type Trust } from "./trust.js";
+import { version } from "./version.js";
 
 /** What a peer takes from its surroundings; all default to this process. */
 export interface PeerPorts {
@@ -8,6 +38,10 @@ export interface PeerPorts {
   readonly log?: Logger;
   /** @default per `config.metricsProvider` */
   readonly metrics?: Metrics;
+  /** Where streams come from. @default gRPC, bound to `config.listenAddress` */
+  readonly transport?: Transport;
+  /** How orderers are reached. @default gRPC */
+  readonly connectOrderer?: ConnectOrderer;
   readonly clock?: Clock;
   readonly wall?: WallClock;
   readonly random?: Random;
@@ -19,12 +53,13 @@ export interface Peer extends AsyncDisposable {
   /** `host:port` that peers of the own organization dial. */
   readonly endpoint: string;
   readonly node: GossipNode;
+  /** The channels joined, by name. */
   readonly channels: ReadonlyMap<string, Channel>;
   /** `host:port` the operations service is bound to; `undefined` when it is not configured. */
   readonly operations: { readonly endpoint: string } | undefined;
   /** Resolves, and never rejects, when the peer has closed: because it was asked to, or because of a fault. */
   readonly closed: Promise<PeerEnd>;
-  /** Stops in order: orderer client, node, ledgers, operations service. Idempotent. */
+  /** Stops in order: orderer clients, node, ledgers, operations service. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -35,9 +70,255 @@ export interface PeerEnd {
 }
 
 /**
- * Opens a peer.
+ * Opens a peer: it binds its ports, opens its ledgers, joins its channels and, as a leader, begins to pull from the orderers.
  *
- * @throws GossipError `invalid-config`, `conflict` (a port or the data folder is taken), `corrupt` (a stored ledger),
- * `storage`, `untrusted` (own identity): one line each; nothing stays open then.
+ * @throws GossipError with one line, after which nothing stays open: `invalid-config`, `untrusted` (the own identity),
+ * `conflict` (a port or the data folder is taken, or holds another network's ledger), `corrupt` (stored data), `storage`.
+ *
+ * @example
+ * const peer = await createPeer(await readPeerConfig("peer0.yaml", process.env));
+ * const { fault } = await peer.closed;
  */
-export declare function createPeer(config: PeerConfig, ports?: PeerPorts): Promise<Peer>;
+export async function createPeer(config: PeerConfig, ports: PeerPorts = {}): Promise<Peer> {
+  const metrics = ports.metrics ?? (config.metricsProvider === "prometheus" ? prometheusMetrics() : noMetrics);
+  const log = ports.log ?? createLogger(config.logging);
+  if (isLeveled(log)) log.countIn(metrics);
+  const openings = new Openings(log);
+  try {
+    return await new Opening(config, ports, { log, metrics, openings }).open();
+  } catch (error) {
+    await openings.close();
+    throw error;
+  }
+}
+
+/** One start of a peer, step by step. */
+class Opening {
+  readonly #config: PeerConfig;
+  readonly #ports: PeerPorts;
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+  readonly #openings: Openings;
+  readonly #clock: Clock;
+  readonly #wall: WallClock;
+  readonly #random: Random;
+  readonly #refusals = new OrdererRefusals();
+  readonly #delivers = new Map<string, Deliver>();
+  #fault: unknown;
+  #closing: Promise<void> | undefined;
+  #onClosed: (end: PeerEnd) => void = () => {};
+  readonly #closed = new Promise<PeerEnd>((resolve) => {
+    this.#onClosed = resolve;
+  });
+
+  constructor(
+    config: PeerConfig,
+    ports: PeerPorts,
+    { log, metrics, openings }: { readonly log: Logger; readonly metrics: Metrics; readonly openings: Openings },
+  ) {
+    this.#config = config;
+    this.#ports = ports;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#openings = openings;
+    this.#clock = ports.clock ?? systemClock;
+    this.#wall = ports.wall ?? systemWallClock;
+    this.#random = ports.random ?? systemRandom;
+  }
+
+  async open(): Promise<Peer> {
+    const config = this.#config;
+    this.#warn();
+    const trust = openTrust(config, this.#wall);
+    const operations = await this.#openOperations();
+    const ledgers = await this.#openLedgers(trust);
+    const node = await this.#openNode(trust);
+    for (const { config: channel } of trust.channels) await this.#join(trust, node, channel, ledgers);
+    const self = { id: config.id, startedAt: new Date(wallMillis(this.#wall)).toISOString() };
+    operations?.show({
+      version,
+      log: this.#log,
+      metrics: isPrometheus(this.#metrics) ? this.#metrics : undefined,
+      checks: () => showHealth(node, node.channels),
+      members: () => showMembers(self, node, this.#refusals.all),
+      channels: () => showChannels(node.channels, this.#delivers),
+    });
+    // A defect that was met on the way has closed what was open by then.
+    if (this.#closing !== undefined) throw this.#fault;
+    this.#log.info("peer started", {
+      id: config.id,
+      version,
+      endpoint: node.endpoint,
+      operations: operations?.endpoint,
+      channels: [...node.channels.keys()],
+    });
+    const close = () => this.#close();
+    return {
+      id: config.id,
+      endpoint: node.endpoint,
+      node,
+      channels: node.channels,
+      operations: operations && { endpoint: operations.endpoint },
+      closed: this.#closed,
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  }
+
+  #warn(): void {
+    for (const warning of this.#config.warnings ?? []) this.#log.warn(warning);
+    const { operations, tls, listenAddress } = this.#config;
+    if (operations !== undefined && !isLoopback(splitEndpoint(operations.listenAddress)?.host ?? "")) {
+      this.#log.warn("the operations service is open to other machines, without authentication", {
+        listenAddress: operations.listenAddress,
+      });
+    }
+    if (tls === undefined && !isLoopback(splitEndpoint(listenAddress)?.host ?? "")) {
+      this.#log.warn("gossip runs without TLS: whoever is on the way can read it and take it over");
+    }
+    this.#metrics
+      .gauge({ name: "fabric_version", help: "The version of this software", labels: ["version"] })
+      .set(1, { version });
+  }
+
+  async #openOperations() {
+    const { operations } = this.#config;
+    if (operations === undefined) return undefined;
+    const service = await serveOperations(operations.listenAddress, this.#log);
+    return this.#openings.add("operations", service, () => service.close());
+  }
+
+  async #openLedgers(trust: Trust): Promise<ReadonlyMap<string, Ledger>> {
+    const ledgers = new Map<string, Ledger>();
+    for (const { config, genesisBlock } of trust.channels) {
+      const ledger = await openChannelLedger({
+        dir: join(this.#config.fileSystemPath, "ledgers"),
+        channel: config.channelId,
+        genesisBlock,
+        clock: this.#clock,
+        log: this.#log,
+        metrics: this.#metrics,
+      });
+      ledgers.set(
+        config.channelId,
+        this.#openings.add("ledger", ledger, () => ledger.close()),
+      );
+    }
+    return ledgers;
+  }
+
+  async #openNode({ crypto }: Trust): Promise<GossipNode> {
+    const config = this.#config;
+    const incarnations = new IncarnationFile(config.fileSystemPath);
+    const lastIncarnation = await incarnations.read();
+    // Written before the first message goes out, or a kill in between could make the next life look old.
+    const next = max(lastIncarnation + 1n, this.#wall.nowNanos());
+    await incarnations.write(next);
+    const opened = await openTransport(config, this.#ports.transport);
+    const transport = this.#openings.add("transport", opened.transport, () => opened.transport.close());
+    const node = await createNode({
+      identity: config.trust.identity,
+      crypto,
+      advisor: crypto,
+      transport,
+      endpoint: config.endpoint ?? opened.endpoint,
+      externalEndpoint: config.externalEndpoint ?? "",
+      bootstrap: config.bootstrap ?? [],
+      config: config.gossip ?? {},
+      clock: this.#clock,
+      wall: this.#wall,
+      random: this.#random,
+      log: this.#log,
+      metrics: this.#metrics,
+      lastIncarnation: next - 1n,
+    });
+    this.#openings.add("node", node, () => node.close());
+    node.on("fault", (error) => this.#onFault(error));
+    await incarnations.write(node.incarnation);
+    return node;
+  }
+
+  async #join(
+    trust: Trust,
+    node: GossipNode,
+    config: ChannelConfig,
+    ledgers: ReadonlyMap<string, Ledger>,
+  ): Promise<void> {
+    const { channelId, organizations } = config;
+    const ledger = ledgers.get(channelId);
+    if (ledger === undefined) throw new GossipError("internal", `expected a ledger of ${channelId}, got none`);
+    const isLeader = this.#config.orgLeader ?? false;
+    const channel = await node.join(channelId, {
+      ledger,
+      organizations: organizations.map(({ id }) => orgId(id)),
+      anchors: organizations.flatMap(({ id, anchors }) => anchors.map((endpoint) => ({ org: orgId(id), endpoint }))),
+      leader: isLeader,
+    });
+    this.#metrics
+      .gauge({ name: "gossip_leader_election_leader", help: "1 on a leader, 0 on a follower", labels: ["channel"] })
+      .set(isLeader ? 1 : 0, { channel: channelId });
+    if (isLeader) this.#deliver(trust, channel, config, ledger);
+  }
+
+  #deliver({ crypto }: Trust, channel: Channel, config: ChannelConfig, ledger: Ledger): void {
+    const { tls, trust, deliveryClient: { addressOverrides = [], ...deliverConfig } = {} } = this.#config;
+    const { channelId } = config;
+    const overrides = new Map(addressOverrides.map(({ from, to }) => [from, to]));
+    const addresses = config.ordererOrganizations.flatMap(({ endpoints }) => endpoints);
+    if (addresses.length === 0) {
+      this.#log.warn("a leader without orderers: the genesis block names none", { channel: channelId });
+      return;
+    }
+    const deliver = createDeliver({
+      channel: channelId,
+      endpoints: addresses.map((address) => ({
+        address: overrides.get(address) ?? address,
+        ...(tls === undefined ? {} : { tlsRoots: tls.rootCerts }),
+      })),
+      ...(tls === undefined ? {} : { tls: { cert: tls.clientCert ?? tls.cert, key: tls.clientKey ?? tls.key } }),
+      identity: trust.identity,
+      sign: (payload) => crypto.sign(payload),
+      position: { next: ledger.height, lastHash: ledger.lastHash },
+      verify: (blockNumber, block) => crypto.verifyBlock(channelId, blockNumber, block),
+      onBlock: (blockNumber, bytes) => channel.publish(blockNumber, bytes),
+      onRefused: (refusal) => this.#refusals.add(config, refusal, wallMillis(this.#wall)),
+      onFault: (error) => this.#onFault(error),
+      config: deliverConfig,
+      ...(this.#ports.connectOrderer === undefined ? {} : { connect: this.#ports.connectOrderer }),
+      clock: this.#clock,
+      wall: this.#wall,
+      random: this.#random,
+      log: this.#log,
+      metrics: this.#metrics,
+    });
+    this.#delivers.set(
+      channelId,
+      this.#openings.add("deliver", deliver, () => deliver.stop()),
+    );
+  }
+
+  #onFault(error: unknown): void {
+    if (this.#closing !== undefined) return;
+    this.#fault = error;
+    const stack = error instanceof Error ? error.stack : undefined;
+    this.#log.error("a defect of this software closes the peer; please report it", { error, stack });
+    void this.#close();
+  }
+
+  #close(): Promise<void> {
+    this.#closing ??= (async () => {
+      await this.#openings.close();
+      this.#log.info("peer closed", { id: this.#config.id });
+      this.#onClosed({ fault: this.#fault });
+    })();
+    return this.#closing;
+  }
+}
+
+function isPrometheus(metrics: Metrics): metrics is PrometheusMetrics {
+  return typeof (metrics as Partial<PrometheusMetrics>).expose === "function";
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}

@@ -97,3 +97,22 @@ export interface DeliverEntry {
   /** What went wrong last, until a block arrives. */
   readonly lastFailure: string | null;
 }
+
+/** Answer of `GET /healthz`: Fabric's fields, and `checks` beside them. */
+export interface HealthView {
+  readonly status: "OK" | "Service Unavailable";
+  /** RFC 3339. */
+  readonly time: string;
+  /** Absent when nothing failed. */
+  readonly failed_checks?: readonly { readonly component: string; readonly reason: string }[];
+  /** Every check with what it found; `gossip` is there to inform and never fails. */
+  readonly checks: readonly HealthCheck[];
+}
+
+/** What a check found. */
+export interface HealthCheck {
+  /** `gossip`, or `channel/` and a channel's name. */
+  readonly component: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}

@@ -1,0 +1,225 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { errorText, GossipError, type Logger } from "@gossip/runtime";
+import { joinEndpoint, splitEndpoint } from "./endpoint.js";
+import { isLeveled } from "./logger.js";
+import type { PrometheusMetrics } from "./metrics.js";
+import type { ChannelsView, HealthCheck, HealthView, MembersView } from "./views.js";
+
+// Fabric's operations service (protocol page 12 §5), with two read-only pages of our own under /gossip. It is plain HTTP
+// and knows no callers, so it belongs on loopback; seven fixed routes need no framework.
+
+/** What the operations service shows. */
+export interface OperationsSubject {
+  readonly version: string;
+  /** `/metrics` exists only with it. */
+  readonly metrics: PrometheusMetrics | undefined;
+  /** `/logspec` exists only when its levels can be changed. */
+  readonly log: Logger;
+  checks(): readonly HealthCheck[];
+  members(): MembersView;
+  channels(): ChannelsView;
+}
+
+/** A running operations service. */
+export interface Operations {
+  /** `host:port` it is bound to. */
+  readonly endpoint: string;
+  /** Begins to answer; until then every request gets 503. */
+  show(subject: OperationsSubject): void;
+  /** Ends requests in flight after a short grace. Idempotent. */
+  close(): Promise<void>;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly contentType?: string;
+  readonly body?: string;
+}
+
+type Handler = (request: IncomingMessage) => Reply | Promise<Reply>;
+
+interface Route {
+  readonly methods: Readonly<Record<string, Handler>>;
+  /** What another method gets; Fabric differs from route to route. */
+  readonly otherwise: Handler;
+}
+
+const maxBodyBytes = 64 * 1024;
+const closeGraceMs = 500;
+
+/**
+ * Binds the address of a peer's operations service. It comes before the peer is open, so that a taken port is found out
+ * before anything else happens.
+ *
+ * @throws GossipError `conflict` when the address is taken, `invalid-config` when it cannot be bound for another reason.
+ */
+export async function serveOperations(listenAddress: string, log: Logger): Promise<Operations> {
+  let routes: ReadonlyMap<string, Route> | undefined;
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
+    void answer(routes, log, request, response);
+  });
+  server.maxConnections = 128;
+  server.setTimeout(120_000);
+  const endpoint = await listen(server, listenAddress);
+  return {
+    endpoint,
+    show(subject) {
+      routes = routesOf(subject);
+    },
+    close: async () => await closeServer(server),
+  };
+}
+
+function routesOf(subject: OperationsSubject): ReadonlyMap<string, Route> {
+  const { log, metrics, version } = subject;
+  const routes = new Map<string, Route>([
+    ["/healthz", { methods: { GET: () => healthReply(subject.checks()) }, otherwise: methodNotAllowed("GET") }],
+    [
+      "/version",
+      {
+        methods: { GET: () => json(200, { Version: version }) },
+        otherwise: ({ method }) => json(400, { Error: `expected method GET, got ${method}` }),
+      },
+    ],
+    ["/gossip/members", { methods: { GET: () => json(200, subject.members()) }, otherwise: methodNotAllowed("GET") }],
+    ["/gossip/channels", { methods: { GET: () => json(200, subject.channels()) }, otherwise: methodNotAllowed("GET") }],
+  ]);
+  if (metrics !== undefined) {
+    const expose = async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.expose() });
+    routes.set("/metrics", { methods: { GET: expose }, otherwise: methodNotAllowed("GET") });
+  }
+  if (isLeveled(log)) {
+    routes.set("/logspec", {
+      methods: {
+        GET: () => json(200, { spec: log.spec }),
+        PUT: async (request) => {
+          log.setSpec(await readSpec(request));
+          return { status: 204 };
+        },
+      },
+      otherwise: ({ method }) => json(400, { error: `expected method GET or PUT, got ${method}` }),
+    });
+  }
+  return routes;
+}
+
+async function answer(
+  routes: ReadonlyMap<string, Route> | undefined,
+  log: Logger,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  response.setHeader("X-Request-Id", requestId(request));
+  response.setHeader("Cache-Control", "no-store");
+  response.setHeader("X-Content-Type-Options", "nosniff");
+  const { status, headers = {}, contentType, body = "" } = await replyTo(routes, log, request);
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (contentType !== undefined) response.setHeader("Content-Type", contentType);
+  // A body that was refused is not read on; the connection cannot serve another request then.
+  if (!request.complete) response.setHeader("Connection", "close");
+  response.writeHead(status).end(body);
+}
+
+async function replyTo(
+  routes: ReadonlyMap<string, Route> | undefined,
+  log: Logger,
+  request: IncomingMessage,
+): Promise<Reply> {
+  if (routes === undefined) return json(503, { error: "the peer is starting" });
+  const [path = ""] = (request.url ?? "").split("?");
+  const route = routes.get(path);
+  if (route === undefined) return json(404, { error: `expected one of ${[...routes.keys()].join(", ")}` });
+  const handler = Object.hasOwn(route.methods, request.method ?? "") ? route.methods[request.method ?? ""] : undefined;
+  try {
+    return await (handler ?? route.otherwise)(request);
+  } catch (error) {
+    const code = error instanceof GossipError ? error.code : "internal";
+    if (code === "invalid-argument") return json(400, { error: errorText(error) });
+    if (code === "too-large") return json(413, { error: errorText(error) });
+    log.error("operations request failed", { path, error: errorText(error) });
+    return json(500, { error: "internal error" });
+  }
+}
+
+function healthReply(checks: readonly HealthCheck[]): Reply {
+  const failed = checks.filter(({ ok }) => !ok).map(({ component, detail }) => ({ component, reason: detail }));
+  const time = new Date().toISOString();
+  const view: HealthView =
+    failed.length === 0
+      ? { status: "OK", time, checks }
+      : { status: "Service Unavailable", time, failed_checks: failed, checks };
+  return json(failed.length === 0 ? 200 : 503, view);
+}
+
+function methodNotAllowed(allowed: string): Handler {
+  return ({ method }) => ({
+    ...json(405, { error: `expected method ${allowed}, got ${method}` }),
+    headers: { Allow: allowed },
+  });
+}
+
+function json(status: number, value: unknown): Reply {
+  return { status, contentType: "application/json", body: `${JSON.stringify(value)}\n` };
+}
+
+/** The caller's, when it is fit for a header and a log line; else a new one. */
+function requestId(request: IncomingMessage): string {
+  const given = request.headers["x-request-id"];
+  return typeof given === "string" && /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+async function readSpec(request: IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > maxBodyBytes) throw new GossipError("too-large", `expected a body of at most ${maxBodyBytes} bytes`);
+    chunks.push(chunk);
+  }
+  const expected = 'expected a body such as {"spec":"info"}';
+  let body: unknown;
+  try {
+    body = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  } catch (error) {
+    throw new GossipError("invalid-argument", `${expected}, got no JSON`, { cause: error });
+  }
+  const spec = (body as { spec?: unknown } | null)?.spec;
+  if (typeof spec !== "string") throw new GossipError("invalid-argument", `${expected}, got no spec`);
+  return spec;
+}
+
+async function listen(server: Server, listenAddress: string): Promise<string> {
+  const address = splitEndpoint(listenAddress);
+  if (address === undefined) {
+    throw new GossipError(
+      "invalid-config",
+      `expected operations.listenAddress to be host:port, got "${listenAddress}"`,
+    );
+  }
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const isTaken = error.code === "EADDRINUSE";
+      const got = isTaken ? `${listenAddress}, which is taken` : `${listenAddress}: ${error.message}`;
+      const expected = "expected operations.listenAddress to be an address that can be bound";
+      reject(new GossipError(isTaken ? "conflict" : "invalid-config", `${expected}, got ${got}`, { cause: error }));
+    });
+    server.listen(address.port, address.host, resolve);
+  });
+  const bound = server.address();
+  // Only a pipe has a text for an address, and nothing but a closed server none.
+  return typeof bound === "object" && bound !== null ? joinEndpoint(address.host, bound.port) : listenAddress;
+}
+
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  await new Promise<void>((resolve) => {
+    const force = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+    server.close(() => {
+      clearTimeout(force);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

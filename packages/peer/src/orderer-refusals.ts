@@ -1,0 +1,30 @@
+import type { BlockRefusal } from "@gossip/deliver";
+import type { Refusal } from "@gossip/node";
+import type { ChannelConfig } from "@gossip/proto/ed25519";
+import { BoundedMap } from "@gossip/runtime";
+
+const maxRefusals = 100;
+
+/** Blocks refused from orderers, which the node never sees; shown beside the node's own refusals. */
+export class OrdererRefusals {
+  readonly #refusals = new BoundedMap<string, Refusal>({ maxEntries: maxRefusals, whenFull: "evict-oldest" });
+
+  /** Remembers a refusal; the same one again only raises its count. */
+  add(config: ChannelConfig, { endpoint, blockNumber, reason, detail }: BlockRefusal, atWallMs: number): void {
+    const key = `${config.channelId} ${endpoint} ${reason}`;
+    this.#refusals.set(key, {
+      atWallMs,
+      what: "block",
+      from: endpoint,
+      org: config.ordererOrganizations.find(({ endpoints }) => endpoints.includes(endpoint))?.id ?? "",
+      reason,
+      detail: `channel ${config.channelId}, block ${blockNumber}: ${detail}`,
+      count: (this.#refusals.get(key)?.count ?? 0) + 1,
+    });
+  }
+
+  /** Oldest first. */
+  get all(): readonly Refusal[] {
+    return [...this.#refusals.values()];
+  }
+}
