@@ -1,5 +1,5 @@
-import { GossipError } from "@gossip/runtime";
 import type { PullType, Tag } from "./messages.js";
+import { indexIn } from "./wire.js";
 
 /** Names by their numbers in `GossipMessage.Tag`. */
 const tags = ["undefined", "empty", "org-only", "chan-only", "chan-and-org", "chan-or-org"] as const;
@@ -17,16 +17,10 @@ export function pullTypeFrom(number: number): PullType {
 
 /** @throws GossipError `invalid-argument` for `unknown`. */
 export function tagNumber(tag: Tag): number {
-  return numberOf<Tag>(tags, tag, "tag");
+  return indexIn<Tag>(tags, tag, "tag");
 }
 
 /** @throws GossipError `invalid-argument` for `unknown`. */
 export function pullTypeNumber(pullType: PullType): number {
-  return numberOf<PullType>(pullTypes, pullType, "pullType");
-}
-
-function numberOf<Name extends string>(names: readonly Name[], name: Name, field: string): number {
-  const number = names.indexOf(name);
-  if (number >= 0) return number;
-  throw new GossipError("invalid-argument", `expected ${field} to be one of ${names.join(", ")}, got ${name}`);
+  return indexIn<PullType>(pullTypes, pullType, "pullType");
 }

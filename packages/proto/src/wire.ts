@@ -164,6 +164,13 @@ export function integer(value: number, name: string, min: number, max: number): 
   throw new GossipError("invalid-argument", `expected ${name} to be an integer from ${min} to ${max}, got ${value}`);
 }
 
+/** The place of `name` in a list. @throws GossipError `invalid-argument` when it has none. */
+export function indexIn<Name extends string>(names: readonly Name[], name: Name, field: string): number {
+  const index = names.indexOf(name);
+  if (index >= 0) return index;
+  throw new GossipError("invalid-argument", `expected ${field} to be one of ${names.join(", ")}, got ${name}`);
+}
+
 /** @throws GossipError `invalid-argument` when `text` has no UTF-8 form, which a Fabric peer would refuse to decode. */
 export function checkedText(text: string, name: string): string {
   if (/\p{Surrogate}/u.test(text)) {

@@ -1,7 +1,18 @@
 import { GossipError } from "@gossip/runtime";
 import type { Decoded } from "../decoded.js";
 import { gossip } from "../generated/ed25519.js";
-import { checkedText, decoded, fromLong, integer, parseAs, plain, refused, serialize, toLong } from "../wire.js";
+import {
+  checkedText,
+  decoded,
+  fromLong,
+  indexIn,
+  integer,
+  parseAs,
+  plain,
+  refused,
+  serialize,
+  toLong,
+} from "../wire.js";
 
 const { ed25519 } = gossip;
 
@@ -78,7 +89,7 @@ export function encodeCertificateBody(body: CertificateBody): Uint8Array {
     serial: body.serial,
     org: checkedText(body.org, "org"),
     name: checkedText(body.name, "name"),
-    role: roles.indexOf(body.role) + 1,
+    role: indexIn(roles, body.role, "role") + 1,
     publicKey: checkedKey(body.publicKey, "publicKey"),
     notBeforeMs: millis(body.notBeforeMs, "notBeforeMs"),
     notAfterMs: millis(body.notAfterMs, "notAfterMs"),

@@ -1,4 +1,3 @@
-import { GossipError } from "@gossip/runtime";
 import type { Decoded } from "../decoded.js";
 import { orderer } from "../generated/fabric.js";
 import {
@@ -6,6 +5,7 @@ import {
   decoded,
   fromLong,
   type Init,
+  indexIn,
   integer,
   missing,
   parseAs,
@@ -145,10 +145,4 @@ function statusToWire(status: Status): number {
 
 function unknownNumber(field: string, number: number): Decoded<never> {
   return refused("invalid-field", `expected ${field} to be 0 or 1, got ${number}`);
-}
-
-function indexIn<Name extends string>(names: readonly Name[], name: Name, field: string): number {
-  const index = names.indexOf(name);
-  if (index >= 0) return index;
-  throw new GossipError("invalid-argument", `expected ${field} to be one of ${names.join(", ")}, got ${name}`);
 }

@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import {
+  encodeMetadata,
+  encodeOrdererBlockMetadata,
+  type Metadata,
+  readMetadata,
+  readOrdererBlockMetadata,
+} from "./metadata.js";
+
+const none = new Uint8Array(0);
+
+test("Metadata keeps value, signatures and both kinds of header as they are", () => {
+  const metadata: Metadata = {
+    value: Uint8Array.of(1),
+    signatures: [
+      { signatureHeader: Uint8Array.of(2), signature: Uint8Array.of(3), identifierHeader: none },
+      { signatureHeader: none, signature: Uint8Array.of(4), identifierHeader: Uint8Array.of(5) },
+    ],
+  };
+  const hex = "0a010112060a010212010312061201041a0105";
+  expect(toHex(encodeMetadata(metadata))).toBe(hex);
+  expect(readMetadata(fromHex(hex))).toStrictEqual({ ok: true, value: metadata });
+  expect(readMetadata(fromHex("0a02"))).toMatchObject({ ok: false, reason: "undecodable" });
+});
+
+test.each<readonly [bigint | undefined, string]>([
+  [undefined, ""],
+  [0n, "0a00"],
+  [1n, "0a020801"],
+  [2n ** 64n - 1n, "0a0b08ffffffffffffffffff01"],
+])("Orderer metadata keeps last config index %s, and absent apart from 0", (lastConfigIndex, hex) => {
+  const metadata = { lastConfigIndex, consenterMetadata: none };
+  expect(toHex(encodeOrdererBlockMetadata(metadata))).toBe(hex);
+  expect(readOrdererBlockMetadata(fromHex(hex))).toStrictEqual({ ok: true, value: metadata });
+});
+
+test("Orderer metadata refuses an index that is no uint64", () => {
+  expect(() => encodeOrdererBlockMetadata({ lastConfigIndex: -1n, consenterMetadata: none })).toThrow(
+    expect.objectContaining({ code: "invalid-argument" }),
+  );
+});
+
+function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+function fromHex(hex: string): Uint8Array {
+  return new Uint8Array(Buffer.from(hex, "hex"));
+}
