@@ -16,6 +16,8 @@ export type {
   ChannelsView,
   ConnectionEntry,
   DeliverEntry,
+  HealthCheck,
+  HealthView,
   MemberEntry,
   MembersView,
   RefusalEntry,

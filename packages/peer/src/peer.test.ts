@@ -221,8 +221,8 @@ describe("createPeer", () => {
       if (isBroken) throw defect;
       return systemRandom.below(bound);
     };
-    const config = configOf(trial, "peer0", { gossip: { aliveTimeIntervalMs: 10, pullIntervalMs: 3_001 } });
-    const peer = await start(config, { random: { ...systemRandom, below, uint64: () => BigInt(below(2 ** 32)) } });
+    const config = configOf(trial, "peer0", { bootstrap: ["nobody:7051"], gossip: { connectRetryMs: 10 } });
+    const peer = await start(config, { random: { ...systemRandom, below } });
     isBroken = true;
     expect(await peer.closed).toEqual({ fault: defect });
     expect(() => peer.close()).not.toThrow();
