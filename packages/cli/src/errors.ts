@@ -1,7 +1,19 @@
 import { errorText, GossipError } from "@gossip/runtime";
+import { noteLine, type Terminal } from "./terminal.js";
 
 /** Exit codes of the command. */
-export const exitCodes = Object.freeze({ ok: 0, failure: 1, usage: 2 });
+export const exitCodes = Object.freeze({ ok: 0, failure: 1, usage: 2, interrupted: 130 });
+
+/** Ctrl-C or a request to end came before the command was done. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
+/** Says on one line why the command fails. @returns the exit code */
+export function noteFailure(terminal: Terminal, message: string): number {
+  noteLine(terminal, `gossip: ${message}`);
+  return exitCodes.failure;
+}
 
 /** What people read about the errors of the operating system that they can do something about. */
 const systemErrors: ReadonlyMap<string, string> = new Map([

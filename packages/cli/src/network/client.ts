@@ -28,10 +28,10 @@ export interface NetworkClient {
   readonly maxDataBytes: number;
   /** A transaction of its own: equal data gives different transactions, each of which is ordered. */
   transaction(data: Uint8Array): Uint8Array;
-  /** Connects for submitting. */
-  submitter(): Promise<Broadcaster>;
+  /** A connection for submitting. */
+  submitter(): Broadcaster;
   /** Takes the channel's blocks from the orderer, from block 1 on, each checked as a peer would. */
-  follow(onBlock: (block: FollowedBlock) => void): Promise<Deliver>;
+  follow(onBlock: (block: FollowedBlock) => void): Deliver;
 }
 
 /** Opens the client whose keys lie in a network's folder. */
@@ -92,7 +92,8 @@ const lengthFieldBytes = 12;
 
 function hashOf(block: Uint8Array): Uint8Array {
   const decoded = readBlock(block);
-  if (!decoded.ok) throw new GossipError("malformed", `expected a genesis block, got bytes that are none: ${decoded.detail}`);
+  if (!decoded.ok)
+    throw new GossipError("malformed", `expected a genesis block, got bytes that are none: ${decoded.detail}`);
   return blockHash(decoded.value.header);
 }
 

@@ -1,17 +1,5 @@
 import { GossipError } from "@gossip/runtime";
-
-/** What a development network is made of. */
-export interface NetworkShape {
-  /** Organizations, named `org1`, `org2` and so on. */
-  readonly orgs: number;
-  /** Peers of each organization, named `peer0.org1` and so on. */
-  readonly peers: number;
-  /** The one channel all of them join. */
-  readonly channel: string;
-}
-
-/** @default two organizations of three peers on the channel `demo` */
-export const defaultShape: NetworkShape = Object.freeze({ orgs: 2, peers: 3, channel: "demo" });
+import type { NetworkShape } from "./defaults.js";
 
 /** Beyond this, processes on one machine say nothing about a network any more. */
 export const maxPeersInAll = 64;
@@ -122,5 +110,8 @@ function checkShape(shape: NetworkShape): void {
 
 function checkCount(name: string, value: number): void {
   if (Number.isInteger(value) && value >= 1 && value <= maxPeersInAll) return;
-  throw new GossipError("invalid-argument", `expected ${name} to be an integer from 1 to ${maxPeersInAll}, got ${value}`);
+  throw new GossipError(
+    "invalid-argument",
+    `expected ${name} to be an integer from 1 to ${maxPeersInAll}, got ${value}`,
+  );
 }

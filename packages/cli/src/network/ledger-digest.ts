@@ -42,6 +42,10 @@ export async function digestLedger(data: string, channel: string): Promise<Ledge
 /** Data of a block's transactions; configuration is none. @throws GossipError `corrupt` */
 export function blockData(number: bigint, bytes: Uint8Array): readonly Uint8Array[] {
   const block = readBlock(bytes);
-  if (!block.ok) throw new GossipError("corrupt", `expected block ${number} in the ledger, got bytes that are none: ${block.detail}`);
+  if (!block.ok)
+    throw new GossipError(
+      "corrupt",
+      `expected block ${number} in the ledger, got bytes that are none: ${block.detail}`,
+    );
   return block.value.data.flatMap((entry) => transactionData(entry) ?? []);
 }

@@ -121,7 +121,11 @@ async function makeMember(
   await save(own.tlsKey, tls.key, "secret");
 }
 
-function genesisBlock(layout: NetworkLayout, orderers: Organization, organizations: readonly Organization[]): Uint8Array {
+function genesisBlock(
+  layout: NetworkLayout,
+  orderers: Organization,
+  organizations: readonly Organization[],
+): Uint8Array {
   return makeGenesisBlock({
     channelId: layout.channel,
     sequence: 0n,
@@ -137,7 +141,10 @@ function genesisBlock(layout: NetworkLayout, orderers: Organization, organizatio
 }
 
 async function saveYaml(path: string, content: Record<string, unknown>): Promise<void> {
-  await save(path, `# Written by gossip network up; read again at every start, so it may be changed.\n${stringify(content)}`);
+  await save(
+    path,
+    `# Written by gossip network up; read again at every start, so it may be changed.\n${stringify(content)}`,
+  );
 }
 
 async function save(path: string, content: string | Uint8Array, secrecy?: "secret"): Promise<void> {

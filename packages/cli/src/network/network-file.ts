@@ -106,10 +106,14 @@ function parseNetworkFile(text: string, path: string): NetworkFile {
   if (!Array.isArray(orderers) || !orderers.every((entry) => isEntry(entry, ["name", "endpoint", "config"]))) {
     throw bad("a field of orderers is missing");
   }
-  if (!Array.isArray(peers) || !peers.every((entry) => isEntry(entry, ["name", "org", "endpoint", "operations", "config"]))) {
+  if (
+    !Array.isArray(peers) ||
+    !peers.every((entry) => isEntry(entry, ["name", "org", "endpoint", "operations", "config"]))
+  ) {
     throw bad("a field of peers is missing");
   }
-  if (!Array.isArray(channels) || !channels.every((name) => typeof name === "string")) throw bad("channels are no names");
+  if (!Array.isArray(channels) || !channels.every((name) => typeof name === "string"))
+    throw bad("channels are no names");
   // The checks above are those of the type, except for processes, where anything else means "none".
   return {
     orderers: orderers.map(withMark) as unknown as readonly ProcessEntry[],

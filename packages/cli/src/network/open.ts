@@ -1,7 +1,8 @@
 import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { GossipError } from "@gossip/runtime";
-import { defaultShape, type NetworkShape, planNetwork, portOf } from "./layout.js";
+import { defaultBasePort, defaultShape, type NetworkShape } from "./defaults.js";
+import { planNetwork, portOf } from "./layout.js";
 import { makeNetwork, networkFileOf } from "./make.js";
 import { entriesOf, type NetworkFile, readNetworkFile, updateNetworkFile } from "./network-file.js";
 import { networkPaths } from "./paths.js";
@@ -12,8 +13,6 @@ export type WantedNetwork = { readonly [K in keyof NetworkShape]?: NetworkShape[
   /** First port. @default 7050 */
   readonly basePort?: number | undefined;
 };
-
-export const defaultBasePort = 7050;
 
 /** Settings of a network that exists. */
 export interface NetworkSettings extends NetworkShape {

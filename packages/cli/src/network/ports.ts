@@ -42,7 +42,10 @@ export async function findFreePorts(count: number, random: Random): Promise<numb
     const first = lowest + random.below(highest - lowest - count);
     if (await allFree(first, count)) return first;
   }
-  throw new GossipError("conflict", `expected ${count} free ports in a row between ${lowest} and ${highest}, found none`);
+  throw new GossipError(
+    "conflict",
+    `expected ${count} free ports in a row between ${lowest} and ${highest}, found none`,
+  );
 }
 
 async function allFree(first: number, count: number): Promise<boolean> {

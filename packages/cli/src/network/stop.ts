@@ -36,7 +36,10 @@ export async function stopProcesses(targets: readonly StopTarget[], graceMs = st
   await Promise.all(stubborn.map(({ mark }) => signalProcess(mark, "SIGKILL")));
   const [immortal] = await stillRunningAfter(stubborn, stopGraceMs);
   if (immortal !== undefined) {
-    throw new GossipError("timeout", `expected ${immortal.name} (pid ${immortal.mark.pid}) to end when killed, it still runs`);
+    throw new GossipError(
+      "timeout",
+      `expected ${immortal.name} (pid ${immortal.mark.pid}) to end when killed, it still runs`,
+    );
   }
   return stubborn.map(({ name }) => name);
 }

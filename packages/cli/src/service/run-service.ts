@@ -56,17 +56,24 @@ export async function runService(options: RunServiceOptions): Promise<number> {
     log.info(`${service.name} stopped`);
     if (end.type === "fault") throw end.fault;
     return exitCodes.ok;
-  } catch (error) {
-    file?.write(`${describeError(error)}\n`);
-    throw error;
   } finally {
     await registration.remove();
     file?.close();
   }
 }
 
+/** Runs a whole command and tells the process that started this one why it failed, in the words a person would read here. */
+export async function reportingFailure(command: () => Promise<number>): Promise<number> {
+  try {
+    return await command();
+  } catch (error) {
+    await report({ type: "failed", message: describeError(error) });
+    throw error;
+  }
+}
+
 /** Tells the process that started this one, if it listens. */
-export async function report(message: ChildMessage): Promise<void> {
+async function report(message: ChildMessage): Promise<void> {
   if (process.send === undefined || !process.connected) return;
   // It may have ended between the check and the message; then nobody needs to be told.
   await new Promise<void>((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
@@ -98,7 +105,10 @@ function uncaught(): Promise<unknown> {
 async function within(patienceMs: number, work: Promise<void>, what: string): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new GossipError("timeout", `expected ${what} within ${patienceMs} ms`)), patienceMs);
+    timer = setTimeout(
+      () => reject(new GossipError("timeout", `expected ${what} within ${patienceMs} ms`)),
+      patienceMs,
+    );
   });
   try {
     await Promise.race([work, late]);

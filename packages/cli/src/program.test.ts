@@ -1,0 +1,76 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { runProgram } from "./program.js";
+import type { Terminal } from "./terminal.js";
+
+/** Runs a command line in this process with streams that remember. */
+async function run(...args: string[]) {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  // Pass-through streams have all that a command uses of a terminal's streams when there is no terminal.
+  const terminal = { stdout, stderr, stdin: new PassThrough(), env: {} } as unknown as Terminal;
+  const exitCode = await runProgram(args, terminal);
+  const text = (stream: PassThrough) => (stream.read() ?? "").toString() as string;
+  return { exitCode, stdout: text(stdout), stderr: text(stderr) };
+}
+
+describe("the command line", () => {
+  it("prints its version", async () => {
+    expect(await run("--version")).toEqual({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+      stderr: "",
+    });
+  });
+
+  it.each([
+    [["--help"]],
+    [["network", "--help"]],
+    [["network", "up", "--help"]],
+    [["network", "run", "-h"]],
+    [["network", "status", "--help"]],
+    [["network", "down", "--help"]],
+    [["submit", "--help"]],
+    [["blocks", "--help"]],
+    [["peer", "start", "--help"]],
+    [["orderer", "start", "--help"]],
+  ])("explains %j on standard output", async (args) => {
+    const { exitCode, stdout, stderr } = await run(...args);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toContain("Usage: gossip");
+  });
+
+  it.each([
+    [["network", "up", "--orgs", "two"], "--orgs"],
+    [["network", "run"], "--input"],
+    [["network", "fly"], "fly"],
+    [["blocks"], "--peer"],
+    [["blocks", "--peer", "peer0.org1", "--from", "-1"], "--from"],
+    [["peer", "start"], "--config"],
+    [["network", "down", "--no-such-option"], "--no-such-option"],
+    [["network", "down", "extra"], "extra|arguments"],
+    [[], "Usage"],
+    [["network"], "Usage"],
+  ])("refuses %j with exit code 2 and says what is wrong", async (args, text) => {
+    const { exitCode, stdout, stderr } = await run(...args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(stderr).toMatch(new RegExp(text));
+    expect(stderr).not.toContain("    at ");
+  });
+
+  it.each([
+    [["network", "status", "--dir", "/nonexistent/network"]],
+    [["network", "down", "--dir", "/nonexistent/network"]],
+    [["submit", "--dir", "/nonexistent/network"]],
+    [["blocks", "--peer", "peer0.org1", "--dir", "/nonexistent/network"]],
+    [["network", "run", "--input", "/nonexistent/input"]],
+  ])("fails %j with exit code 1 and one line", async (args) => {
+    const { exitCode, stdout, stderr } = await run(...args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toMatch(/^gossip: expected .*\n$/);
+  });
+
+  it("shows where an error came from when asked to", async () => {
+    const { stderr } = await run("network", "status", "--dir", "/nonexistent/network", "--verbose");
+    expect(stderr).toContain("    at ");
+  });
+});
