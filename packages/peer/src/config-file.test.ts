@@ -204,6 +204,10 @@ describe("readPeerConfig", () => {
       { ...minimal, metrics: { provider: "statsd" } },
       "metrics.provider statsd is not supported, nothing is counted: expected prometheus or disabled",
     ],
+    [
+      { ...minimal, logging: { format: "%{color}%{message}" } },
+      "logging.format %{color}%{message} is not supported: lines are written as for console",
+    ],
   ])("warns of what it cannot do (%#)", async (content, warning) => {
     expect((await read(content)).warnings).toEqual([`${file}: ${warning}`]);
   });

@@ -216,7 +216,17 @@ export class ConfigReader {
     if (spec !== undefined) {
       this.#checked("logging.spec", () => parseLogSpec(spec));
     }
-    return { ...present("spec", spec), ...present("format", format) };
+    return { ...present("spec", spec), ...present("format", this.#logFormat(format)) };
+  }
+
+  #logFormat(format: string | undefined): LoggingConfig["format"] {
+    if (format === undefined || format === "json" || format === "console") return format;
+    // What Fabric understands must not keep a peer from starting: the format is a matter of taste.
+    if (format !== "logfmt" && !format.includes("%{")) {
+      throw this.#refusals.refuse("logging.format", "to be json or console");
+    }
+    this.#warn(`logging.format ${format} is not supported: lines are written as for console`);
+    return "console";
   }
 
   async #trust(): Promise<Ed25519Trust> {

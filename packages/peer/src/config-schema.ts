@@ -163,7 +163,7 @@ export const peerFileSchema = z.object(
     }),
     metrics: section({ provider: text("prometheus or disabled") }),
     channels: listOf({ genesisBlock: file() }),
-    logging: section({ spec: text("a logging specification"), format: choice("json", "console") }),
+    logging: section({ spec: text("a logging specification"), format: text("json or console") }),
   },
   "to be a mapping",
 );
