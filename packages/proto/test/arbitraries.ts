@@ -25,7 +25,7 @@ export const uint64: fc.Arbitrary<bigint> = fc.oneof(
   fc.constant(0n),
 );
 
-export const pkiIds: fc.Arbitrary<PkiId> = fc.uint8Array({ maxLength: 64 }).map(pkiIdFromBytes);
+const pkiIds: fc.Arbitrary<PkiId> = fc.uint8Array({ maxLength: 64 }).map(pkiIdFromBytes);
 const somePkiIds = fc.uint8Array({ minLength: 1, maxLength: 64 }).map(pkiIdFromBytes);
 const tags = fc.constantFrom<Tag>("undefined", "empty", "org-only", "chan-only", "chan-and-org", "chan-or-org");
 const pullTypes = fc.constantFrom<PullType>("undefined", "block", "identity");

@@ -1,16 +1,14 @@
 import { readFileSync } from "node:fs";
 
 /** One line of a recorded conversation; `fixtures/README.md` tells what the fields are. */
-export interface RecordedLine {
+interface RecordedLine {
   readonly ms: number;
   readonly dir: "in" | "out";
   readonly type: string;
   readonly envelope: string;
-  readonly message: RecordedMessage;
+  /** The decoded message; beside nonce, channel and tag it has one field, which `type` names. */
+  readonly message: Readonly<Record<string, unknown>>;
 }
-
-/** A decoded message as it was recorded: `type` names the field that holds the content. */
-export type RecordedMessage = Readonly<Record<string, unknown>>;
 
 export const conversationNames = ["peer0-org1", "peer1-org1-leader"] as const;
 
