@@ -68,6 +68,36 @@ describe("createPeer", () => {
     expect(follower.channels.get("demo")?.isLeader).toBe(false);
   });
 
+  it("catches up when it comes late, without an orderer", async () => {
+    const trial = new TrialNetwork();
+    const texts = Array.from({ length: 50 }, (_, at) => `transaction ${at}`);
+    for (const text of texts) trial.nextBlock([text]);
+    const orderer = new FakeOrderer(trial.blocks);
+    const leader = await start(configOf(trial, "peer0", { orgLeader: true }), { connectOrderer: orderer.connect });
+    await reach(leader, 51n);
+    const late = await start(configOf(trial, "peer1", { bootstrap: ["peer0:7051"] }));
+    await reach(late, 51n);
+    for (const [number, block] of trial.blocks.entries()) {
+      expect(await late.channels.get("demo")?.block(BigInt(number))).toEqual(block);
+    }
+  });
+
+  it("names whom it refused, and why", async () => {
+    const trial = new TrialNetwork();
+    const peer = await start(configOf(trial, "peer0", { operations: { listenAddress: "127.0.0.1:0" } }));
+    const refused = new Promise((resolve) => peer.node.on("refused", resolve));
+    // Its clock stands still in 1970, so that it takes its own identity for valid.
+    const expired = trial.identity("Org1", "expired", { notAfterMs: 86_400_000 });
+    const config = configOf(trial, "peer1", { trust: expired, bootstrap: ["peer0:7051"] });
+    await start(config, { wall: { nowNanos: () => 1_000_000_000n } });
+    await refused;
+    const answer = await fetch(`http://${peer.operations?.endpoint}/gossip/members`);
+    expect(await answer.json()).toMatchObject({
+      members: [],
+      refusals: [{ what: "handshake", org: "Org1", reason: "expired-identity", count: expect.any(Number) }],
+    });
+  });
+
   it("grows its incarnation over restarts, also when the wall clock stepped back", async () => {
     const config = configOf(new TrialNetwork(), "peer0");
     const at = (nanos: bigint) => ({ wall: { nowNanos: () => nanos } });
