@@ -104,8 +104,8 @@ async function recoverChain(store: Store, { place, marked, thorough }: RecoverOp
   if (tip === undefined && known > 0n)
     throw corruptBlock(place, 0n, broken.at(-1) ?? `expected ${known} blocks, found none`);
   if (tip !== undefined) {
-    await checkLinks(store, place, height - 1n, tip);
     await checkGaps(store, place, height, thorough);
+    await checkLinks(store, place, height - 1n, tip);
   }
   if (broken.length > 0) await truncate(store, height);
   const lastHash = tip?.hash ?? new Uint8Array();
