@@ -256,6 +256,7 @@ class NodeShell implements GossipNode {
       onFault: (error) => this.#onFault(error),
     });
     this.#channels.set(id, channel);
+    this.#judgeIdentities();
     channel.start();
     for (const { org, endpoint } of options.anchors ?? []) {
       if (endpoint === this.endpoint || endpoint === this.#options.externalEndpoint) continue;
@@ -341,7 +342,17 @@ class NodeShell implements GossipNode {
   }
 
   #purgeIdentities(): void {
-    for (const removed of this.#identities.purge(this.#clock.now(), wallMillis(this.#wall))) this.#withdraw(removed);
+    const now = this.#clock.now();
+    if (now < this.#identities.deadline) return;
+    for (const removed of this.#identities.purge(now, wallMillis(this.#wall))) this.#withdraw(removed);
+  }
+
+  /** Whom we trust has changed: judge all identities anew, and forget whom we refused lately. */
+  #judgeIdentities(): void {
+    const removed = this.#identities.suspect(() => true, this.#clock.now(), wallMillis(this.#wall));
+    whenDone(removed, (gone) => {
+      for (const one of gone) this.#withdraw(one);
+    });
   }
 
   /** An identity is gone: nobody is told of it any more, its member is forgotten, its connection closed. */
