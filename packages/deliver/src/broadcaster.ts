@@ -117,6 +117,10 @@ export function createBroadcaster(options: BroadcasterOptions): Broadcaster {
     },
     submit(transaction) {
       if (closed) return Promise.reject(new GossipError("closed", "expected an open broadcaster, got a closed one"));
+      if (transaction.length > config.maxMessageBytes) {
+        const detail = `expected a transaction of at most ${config.maxMessageBytes} bytes, got ${transaction.length}`;
+        return Promise.reject(new GossipError("too-large", detail));
+      }
       return new Promise((resolve, reject) => {
         const id = ++lastId;
         submissions.set(id, { transaction, resolve, reject });

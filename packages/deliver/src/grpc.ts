@@ -1,8 +1,11 @@
+import { isIP } from "node:net";
+import { checkServerIdentity } from "node:tls";
 import { errorText } from "@gossip/runtime";
 import {
   type ChannelCredentials,
   type ChannelOptions,
   Client,
+  type ClientDuplexStream,
   connectivityState,
   credentials,
   status as grpcStatus,
@@ -21,39 +24,9 @@ const flowControlWindowBytes = 8 * 1024 * 1024;
  */
 export const connectByGrpc: ConnectOrderer = (endpoint, method, { tls, config }, handlers) => {
   let closed = false;
-  const end = (detail: string) => {
-    if (closed) return;
-    close();
-    handlers.onEnd(detail);
-  };
-  let client: Client;
-  try {
-    client = new Client(endpoint.address, channelCredentials(endpoint, tls), channelOptions(config));
-  } catch (error) {
-    // Unusable certificates or an address that is none; told later, as a handler must not be called from in here.
-    queueMicrotask(() => end(errorText(error)));
-    return { send() {}, read() {}, close };
-  }
+  let client: Client | undefined;
+  let call: ClientDuplexStream<Uint8Array, Uint8Array> | undefined;
   let gate: ReadGate | undefined;
-  const call = client.makeBidiStreamRequest(`/orderer.AtomicBroadcast/${method}`, asBuffer, asBytes, {
-    interceptors: [
-      (options, next) => {
-        gate = new ReadGate(next(options));
-        return gate;
-      },
-    ],
-  });
-  call.on("data", (bytes: Uint8Array) => {
-    if (!closed) handlers.onMessage(bytes);
-  });
-  // Every end comes as a status too, which says more.
-  call.on("error", () => {});
-  call.on("status", ({ code, details }) => end(code === grpcStatus.OK ? "ended by the orderer" : details));
-  watchUntilReady(
-    client,
-    () => closed,
-    () => handlers.onOpen(),
-  );
 
   function close(): void {
     if (closed) return;
@@ -62,9 +35,37 @@ export const connectByGrpc: ConnectOrderer = (endpoint, method, { tls, config },
     client?.close();
   }
 
+  function end(detail: string): void {
+    if (closed) return;
+    close();
+    handlers.onEnd(detail);
+  }
+
+  try {
+    client = new Client(endpoint.address, channelCredentials(endpoint, tls), channelOptions(endpoint.address, config));
+    call = client.makeBidiStreamRequest(`/orderer.AtomicBroadcast/${method}`, asBuffer, asBytes, {
+      interceptors: [
+        (options, next) => {
+          gate = new ReadGate(next(options));
+          return gate;
+        },
+      ],
+    });
+    call.on("data", (bytes: Uint8Array) => {
+      if (!closed) handlers.onMessage(bytes);
+    });
+    // Every end comes as a status too, which says more.
+    call.on("error", () => {});
+    call.on("status", ({ code, details }) => end(code === grpcStatus.OK ? "ended by the orderer" : details));
+    watchUntilReady(client, () => closed, handlers.onOpen);
+  } catch (error) {
+    // Unusable certificates or an address that is none; told later, as a handler must not be called from in here.
+    queueMicrotask(() => end(errorText(error)));
+  }
+
   return {
     send(bytes) {
-      if (!closed) call.write(bytes);
+      if (!closed) call?.write(bytes);
     },
     read() {
       gate?.allow();
@@ -117,16 +118,32 @@ function channelCredentials(endpoint: OrdererEndpoint, tls: ClientTls | undefine
   // No root would mean those of the operating system, which nobody asked for (page 09, weakness 20).
   if (roots.length === 0) throw new Error(`expected TLS roots for orderer ${endpoint.address}, got none`);
   const joined = Buffer.concat(roots.flatMap((root) => [root, Buffer.from("\n")]));
-  return credentials.createSsl(joined, asBuffer(tls.key), asBuffer(tls.cert));
+  const host = ipOf(endpoint.address);
+  return credentials.createSsl(joined, asBuffer(tls.key), asBuffer(tls.cert), {
+    ...(host !== undefined && { checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate) }),
+  });
 }
 
-function channelOptions(config: DeliverConfig): ChannelOptions {
+/**
+ * The IP address of an endpoint that has one for a host. TLS has no server name for it (RFC 6066), and Node warns of one
+ * on stderr; so some other name is sent, and the certificate is checked for the IP address all the same.
+ */
+function ipOf(address: string): string | undefined {
+  const host = address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+  return isIP(host) === 0 ? undefined : host;
+}
+
+function channelOptions(address: string, config: DeliverConfig): ChannelOptions {
   return {
     "grpc.max_receive_message_length": config.maxMessageBytes,
     "grpc.max_send_message_length": config.maxMessageBytes,
     "grpc.keepalive_time_ms": config.keepaliveIntervalMs,
     "grpc.keepalive_timeout_ms": config.keepaliveTimeoutMs,
     "grpc.keepalive_permit_without_calls": 1,
+    ...(ipOf(address) !== undefined && {
+      "grpc.ssl_target_name_override": "orderer",
+      "grpc.default_authority": address,
+    }),
     "grpc.use_local_subchannel_pool": 1,
     "grpc.enable_http_proxy": 0,
     "grpc.enable_retries": 0,

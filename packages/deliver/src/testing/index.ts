@@ -1,1 +1,1 @@
-export {};
+export { connectFakes, FakeOrderer, type FakeRequest } from "./fake-orderer.js";
