@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdtempSync,
@@ -296,6 +297,35 @@ describe("A damaged table", () => {
     async (at) => {
       flip(table(), at);
       await expectNothingWrong();
+    },
+  );
+});
+
+/** Runs this without the right to write to the directory: root, whom no mode stops, becomes nobody meanwhile. */
+async function withoutPermission(path: string, run: () => Promise<void>): Promise<void> {
+  const isRoot = process.geteuid?.() === 0;
+  chmodSync(dir, 0o755);
+  chmodSync(path, 0o555);
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    await run();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+    chmodSync(path, 0o755);
+  }
+}
+
+describe("A directory without permission", () => {
+  it.skipIf(process.platform === "win32")("is refused with its name when a ledger should be made in it", async () => {
+    rmSync(join(dir, "demo"), { recursive: true });
+    await withoutPermission(dir, () => expectRefused("storage", /demo/, /permission denied/i));
+  });
+
+  it.skipIf(process.platform === "win32")(
+    "is refused when a ledger lies in it, which is as it was afterwards",
+    async () => {
+      await withoutPermission(blocksDir(), () => expectRefused("storage", /demo/, /permission denied/i));
+      expect((await expectHealed(300n)).healed).toEqual([]);
     },
   );
 });
