@@ -1,0 +1,428 @@
+import { createComm } from "@gossip/comm";
+import { createMemoryNetwork } from "@gossip/comm/testing";
+import { channelMac, IdentityStore, seal, sealSecret, unsigned } from "@gossip/crypto";
+import { createFakeCrypto, type FakeCrypto, FakeTrust, makeFakeBlock } from "@gossip/crypto/testing";
+import { type Envelope, type GossipMessage, orgId, readMessage } from "@gossip/proto";
+import {
+  aliveMessage,
+  dataMessage,
+  leadershipMessage,
+  membershipRequest,
+  membershipResponse,
+  stateInfo,
+  stateInfoPullRequest,
+  stateRequest,
+  stateResponse,
+  updateMessage,
+} from "@gossip/proto/testing";
+import { noMetrics, seededRandom, silentLogger } from "@gossip/runtime";
+import { VirtualClock } from "@gossip/runtime/testing";
+import { createMemoryLedger } from "@gossip/state/testing";
+import { afterEach, describe, expect, test } from "vitest";
+import type { Channel, GossipNode } from "./api.js";
+import { gossipDefaults } from "./config.js";
+import { createNode } from "./node.js";
+
+const channelName = "demo";
+const utf8 = new TextEncoder();
+/** The fake signs at once. */
+const sealed = (message: GossipMessage, crypto: FakeCrypto) => seal(message, crypto) as Envelope;
+
+/** One real node, and whoever a test makes connect to it, on virtual time. */
+class Scene {
+  readonly clock = new VirtualClock();
+  readonly trust = new FakeTrust({ wallMs: () => Number(this.clock.nowNanos() / 1_000_000n) });
+  readonly network = createMemoryNetwork({ schedule: (deliver) => this.clock.schedule(this.clock.now(), deliver) });
+  readonly opened: { close(): Promise<void> }[] = [];
+
+  async node(
+    name: string,
+    options: { readonly bootstrap?: string[]; readonly leader?: boolean; readonly org?: string } = {},
+  ) {
+    const crypto = createFakeCrypto({ org: options.org ?? "org1", name, trust: this.trust });
+    const endpoint = `${name}:7051`;
+    const node = await createNode({
+      identity: crypto.identity,
+      crypto,
+      advisor: crypto,
+      transport: this.network.transport(endpoint),
+      endpoint,
+      externalEndpoint: endpoint,
+      bootstrap: options.bootstrap ?? [],
+      clock: this.clock,
+      wall: this.clock,
+      random: seededRandom(this.opened.length),
+    });
+    this.opened.push(node);
+    const ledger = createMemoryLedger();
+    const channel = await node.join(channelName, {
+      ledger,
+      organizations: [orgId("org1"), orgId("org2")],
+      leader: options.leader ?? false,
+    });
+    return { node, channel, crypto, ledger };
+  }
+
+  /** A peer that completes the handshake and then says whatever the test likes. */
+  stranger(name: string, org = "org1") {
+    const crypto = createFakeCrypto({ org, name, trust: this.trust });
+    const heard: GossipMessage[] = [];
+    const comm = createComm({
+      transport: this.network.transport(`${name}:7051`),
+      crypto,
+      advisor: crypto,
+      identities: new IdentityStore({ crypto, advisor: crypto, self: crypto.identity }),
+      identity: crypto.identity,
+      clock: this.clock,
+      wall: this.clock,
+      random: seededRandom(99),
+      config: gossipDefaults,
+      log: silentLogger,
+      metrics: noMetrics,
+      onMessage(received) {
+        const payload = received.bytes.slice(2 + ((received.bytes[1] as number) > 127 ? 1 : 0));
+        const message = readMessage(payload);
+        if (message.ok) heard.push(message.value);
+        received.done();
+      },
+      onEvent() {},
+    });
+    this.opened.push(comm);
+    return { comm, crypto, heard };
+  }
+
+  async run(ms: number): Promise<void> {
+    const end = this.clock.now() + ms;
+    while (this.clock.nextAt <= end) {
+      this.clock.runNext();
+      await undefined;
+    }
+    this.clock.runUntil(end);
+  }
+
+  async close(): Promise<void> {
+    const closing = Promise.all(this.opened.map((one) => one.close()));
+    await this.run(10_000);
+    await closing;
+  }
+}
+
+let scene: Scene;
+afterEach(() => scene.close());
+
+/** A node and a stranger that is connected to it; `say` sends and lets it be handled. */
+async function setUp(org = "org1") {
+  scene = new Scene();
+  const { node, channel, ledger } = await scene.node("victim");
+  const { comm, crypto, heard } = scene.stranger("stranger", org);
+  const to = { pkiId: node.pkiId, endpoint: node.endpoint };
+  const say = async (envelope: Envelope | PromiseLike<Envelope>) => {
+    const before = new Map(node.drops);
+    comm.send(to, await envelope);
+    await scene.run(50);
+    return [...node.drops].filter(([reason, count]) => count !== (before.get(reason) ?? 0)).map(([reason]) => reason);
+  };
+  return { node, channel, ledger, comm, crypto, heard, say };
+}
+
+function alive(crypto: FakeCrypto, sequence: bigint, overrides: Partial<Parameters<typeof aliveMessage>[0]> = {}) {
+  return aliveMessage({
+    member: { endpoint: "stranger:7051", metadata: new Uint8Array(0), pkiId: crypto.pkiId },
+    time: { incarnation: 1n, sequence },
+    identity: crypto.identity,
+    ...overrides,
+  });
+}
+
+describe("a node among honest peers", () => {
+  async function network() {
+    scene = new Scene();
+    const first = await scene.node("peer0", { leader: true });
+    const others = [
+      await scene.node("peer1", { bootstrap: ["peer0:7051"] }),
+      await scene.node("peer2", { bootstrap: ["peer0:7051"] }),
+    ];
+    await scene.run(3_000);
+    return [first, ...others];
+  }
+  const views = (nodes: readonly { node: GossipNode; channel: Channel }[]) =>
+    nodes.map(({ node, channel }) => [node.members.length, channel.members.length]);
+
+  test("meets them all, in membership and in the channel", async () => {
+    expect(views(await network())).toEqual([
+      [2, 2],
+      [2, 2],
+      [2, 2],
+    ]);
+  });
+
+  test("N5, N6: each gets every block exactly once and in order, and the heights become known", async () => {
+    const nodes = await network();
+    for (let number = 0n; number < 20n; number++) {
+      const previousHash = nodes[0]?.ledger.lastHash ?? new Uint8Array(0);
+      await nodes[0]?.channel.publish(
+        number,
+        makeFakeBlock({ channel: channelName, number, previousHash, data: [utf8.encode(`tx ${number}`)] }),
+      );
+      await scene.run(20);
+    }
+    await scene.run(1_000);
+    expect(nodes.map(({ channel }) => channel.height)).toEqual([20n, 20n, 20n]);
+    for (const { channel } of nodes)
+      expect(channel.members.map(({ properties }) => properties.ledgerHeight)).toEqual([20n, 20n]);
+  });
+
+  test("a peer that comes late gets all blocks by state transfer", async () => {
+    const nodes = await network();
+    let previousHash = new Uint8Array(0) as Uint8Array;
+    for (let number = 0n; number < 50n; number++) {
+      await nodes[0]?.channel.publish(
+        number,
+        makeFakeBlock({ channel: channelName, number, previousHash, data: [utf8.encode("x")] }),
+      );
+      await scene.run(5);
+      previousHash = nodes[0]?.ledger.lastHash ?? previousHash;
+    }
+    const late = await scene.node("late", { bootstrap: ["peer1:7051"] });
+    await scene.run(5_000);
+    expect(late.channel.height).toBe(50n);
+  });
+
+  test("a peer that falls silent is reported dead after the configured time, and alive again after its return", async () => {
+    const [first] = await network();
+    const events: string[] = [];
+    first?.node.on("member-down", (member) => events.push(`down ${member.internalEndpoint}`));
+    first?.node.on("member-up", (member) => events.push(`up ${member.internalEndpoint}`));
+    scene.network.crash("peer2:7051");
+    await scene.run(gossipDefaults.aliveExpirationTimeoutMs + 5_000);
+    expect(events).toContain("down peer2:7051");
+    expect(first?.node.deadMembers.map(({ internalEndpoint }) => internalEndpoint)).toEqual(["peer2:7051"]);
+  });
+
+  test("a listener that throws harms nobody", async () => {
+    scene = new Scene();
+    const { node } = await scene.node("peer0");
+    node.on("member-up", () => {
+      throw new Error("a careless listener");
+    });
+    await scene.node("peer1", { bootstrap: ["peer0:7051"] });
+    await scene.run(3_000);
+    expect(node.members).toHaveLength(1);
+  });
+});
+
+describe("the gate refuses, counts and goes on", () => {
+  test("bytes that are no message", async () => {
+    const { say } = await setUp();
+    const empty = new Uint8Array(0);
+    expect(await say({ payload: new Uint8Array([0xff, 0xff]), signature: empty })).toEqual(["gate/undecodable"]);
+    expect(await say({ payload: new Uint8Array([0x18, 0x01]), signature: empty })).toEqual(["gate/no-content"]);
+  });
+
+  test("V3: a membership request whose alive message lacks its member, and one that holds none", async () => {
+    const { say } = await setUp();
+    // GossipMessage { tag: EMPTY, alive_msg: {} }
+    const bare = { payload: new Uint8Array([0x18, 0x01, 0x2a, 0x00]), signature: new Uint8Array([1]) };
+    expect(await say(unsigned(membershipRequest({ self: bare })))).toEqual(["gate/missing-field"]);
+    expect(await say(unsigned(membershipRequest({ self: unsigned(leadershipMessage()) })))).toEqual([
+      "gate/unexpected-type",
+    ]);
+  });
+
+  test("a message with a tag that its kind must not have", async () => {
+    const { say, crypto } = await setUp();
+    expect(await say(sealed(alive(crypto, 1n, { tag: "org-only" }), crypto))).toEqual(["gate/illegal-tag"]);
+  });
+
+  test("N8: a membership request that shows somebody else's alive message, and gives no answer", async () => {
+    const { node, say, heard } = await setUp();
+    const other = createFakeCrypto({ org: "org1", name: "other", trust: scene.trust });
+    const self = sealed(alive(other, 1n), other);
+    expect(await say(unsigned(membershipRequest({ nonce: 7n, self })))).toEqual(["gate/not-about-sender"]);
+    expect(heard.filter(({ type }) => type === "membership-response")).toEqual([]);
+    expect(node.members).toEqual([]);
+  });
+
+  test("an alive message with a broken signature; its author is named and never becomes a member", async () => {
+    const { node, say, crypto } = await setUp();
+    const envelope = sealed(alive(crypto, 1n), crypto);
+    expect(await say({ ...envelope, signature: new Uint8Array(16) })).toEqual(["gate/bad-signature"]);
+    expect(node.members).toEqual([]);
+    expect(node.refusals.at(-1)).toMatchObject({
+      what: "message",
+      reason: "bad-signature",
+      org: "org1",
+      from: crypto.pkiId,
+    });
+  });
+
+  test("an alive message whose secret is broken, as a whole", async () => {
+    const { node, say, crypto } = await setUp();
+    const envelope = sealed(alive(crypto, 1n), crypto);
+    const secret = sealSecret("10.0.0.1:1", crypto) as NonNullable<Envelope["secret"]>;
+    expect(await say({ ...envelope, secret: { ...secret, signature: new Uint8Array(16) } })).toEqual([
+      "gate/bad-signature",
+    ]);
+    expect(node.members).toEqual([]);
+  });
+
+  test("an alive message of an unknown author without its identity", async () => {
+    const { say } = await setUp();
+    const other = createFakeCrypto({ org: "org1", name: "other", trust: scene.trust });
+    expect(await say(sealed(alive(other, 1n, { identity: new Uint8Array(0) }), other))).toEqual([
+      "gate/unknown-identity",
+    ]);
+  });
+
+  test("an alive message whose identity was revoked, by that name", async () => {
+    const { node, say } = await setUp();
+    const other = createFakeCrypto({ org: "org1", name: "other", trust: scene.trust });
+    scene.trust.revoke(other.identity);
+    expect(await say(sealed(alive(other, 1n), other))).toEqual(["gate/revoked-identity"]);
+    expect(node.members).toEqual([]);
+  });
+
+  test("an alive message that is no news, before its signature is looked at", async () => {
+    const { say, crypto } = await setUp();
+    const envelope = sealed(alive(crypto, 1n), crypto);
+    await say(envelope);
+    expect(await say({ ...envelope, signature: new Uint8Array(16) })).toContain("gate/not-news");
+  });
+
+  test("answers that nobody asked for", async () => {
+    const { say } = await setUp();
+    expect(await say(unsigned(membershipResponse({ nonce: 4n })))).toEqual(["gate/unsolicited"]);
+    expect(
+      await say(unsigned(updateMessage({ tag: "empty", channel: "", pullType: "identity", pullNonce: 4n }))),
+    ).toEqual(["gate/unsolicited"]);
+    expect(await say(unsigned(stateResponse({ channel: channelName, nonce: 4n })))).toEqual(["gate/unsolicited"]);
+  });
+
+  test("messages of channels we are not in, by name and by MAC", async () => {
+    const { say, crypto } = await setUp();
+    expect(await say(unsigned(dataMessage({ channel: "other" })))).toEqual(["gate/no-such-channel"]);
+    expect(await say(unsigned(stateInfoPullRequest({ channelMac: channelMac(crypto.pkiId, "other") })))).toEqual([
+      "gate/no-such-channel",
+    ]);
+  });
+
+  test("C12: a state-info request from an organization outside the channel; one from inside is answered", async () => {
+    const inside = await setUp();
+    await inside.say(unsigned(stateInfoPullRequest({ channelMac: channelMac(inside.crypto.pkiId, channelName) })));
+    expect(inside.heard.map(({ type }) => type)).toContain("state-info-snapshot");
+    await scene.close();
+    const outside = await setUp("org3");
+    const request = unsigned(stateInfoPullRequest({ channelMac: channelMac(outside.crypto.pkiId, channelName) }));
+    expect(await outside.say(request)).toEqual(["gate/sender-not-in-channel"]);
+    expect(outside.heard.map(({ type }) => type)).not.toContain("state-info-snapshot");
+  });
+
+  test("a state info signed by another than its subject", async () => {
+    const { channel, say, crypto } = await setUp();
+    await say(sealed(alive(crypto, 1n), crypto));
+    const info = stateInfo({ pkiId: crypto.pkiId, channelMac: channelMac(crypto.pkiId, channelName) });
+    const forged = { ...sealed(info, crypto), signature: new Uint8Array(16) };
+    expect(await say(forged)).toEqual(["gate/bad-signature"]);
+    expect(channel.members).toEqual([]);
+    await say(sealed(info, crypto));
+    expect(channel.members).toHaveLength(1);
+  });
+
+  test("C15: blocks that are forged, of another channel, or numbered falsely; the good one is committed", async () => {
+    const { node, ledger, say } = await setUp();
+    const block = makeFakeBlock({ channel: channelName, number: 0n, data: [utf8.encode("x")] });
+    const push = (data: Uint8Array, blockNumber = 0n) =>
+      say(unsigned(dataMessage({ channel: channelName, payload: { blockNumber, data, privateData: [] } })));
+    const forged = block.slice();
+    forged[forged.length - 20] = (forged[forged.length - 20] as number) ^ 1;
+
+    expect(await push(new Uint8Array([0xff]))).toEqual(["gate/malformed-block"]);
+    expect(await push(block, 1n)).toEqual(["gate/wrong-block-number"]);
+    expect(await push(makeFakeBlock({ channel: "other", number: 0n, data: [utf8.encode("x")] }))).toEqual([
+      "gate/wrong-channel",
+    ]);
+    expect((await push(forged))[0]).toMatch(/^gate\/(bad-block-signature|bad-data-hash|wrong-channel)$/);
+    expect(ledger.height).toBe(0n);
+    expect(await push(block)).toEqual([]);
+    expect(ledger.height).toBe(1n);
+    expect(node.refusals.map(({ what, reason }) => `${what} ${reason}`)).toContain("block wrong-block-number");
+  });
+
+  test("V8: a block pushed by a peer of another organization of the channel is taken", async () => {
+    const { ledger, say } = await setUp("org2");
+    const data = makeFakeBlock({ channel: channelName, number: 0n, data: [utf8.encode("x")] });
+    await say(unsigned(dataMessage({ channel: channelName, payload: { blockNumber: 0n, data, privateData: [] } })));
+    expect(ledger.height).toBe(1n);
+  });
+
+  test("a block that does not link to our ledger is refused by it, and another copy is taken", async () => {
+    const { ledger, say } = await setUp();
+    const push = (number: bigint, previousHash: Uint8Array) =>
+      say(
+        unsigned(
+          dataMessage({
+            channel: channelName,
+            payload: {
+              blockNumber: number,
+              data: makeFakeBlock({ channel: channelName, number, previousHash, data: [utf8.encode("x")] }),
+              privateData: [],
+            },
+          }),
+        ),
+      );
+    await push(0n, new Uint8Array(0));
+    expect(await push(1n, new Uint8Array(32))).toContain("state/refused-by-ledger");
+    await push(1n, ledger.lastHash);
+    expect(ledger.height).toBe(2n);
+  });
+
+  test("a request for blocks is answered with those we have", async () => {
+    const { ledger, say, heard } = await setUp();
+    await ledger.commit(0n, makeFakeBlock({ channel: channelName, number: 0n, data: [utf8.encode("x")] }));
+    await say(unsigned(stateRequest({ channel: channelName, nonce: 5n, start: 0n, end: 10n })));
+    const answer = heard.find(({ type }) => type === "state-response");
+    expect(answer).toMatchObject({ nonce: 5n, channel: channelName, tag: "chan-or-org" });
+  });
+
+  test("what this version does not serve", async () => {
+    const { say } = await setUp();
+    expect(await say(unsigned(updateMessage({ channel: channelName, pullType: "block" })))).toEqual([
+      "gate/not-served",
+    ]);
+  });
+});
+
+describe("misuse by the program", () => {
+  test.each([
+    ["no port", "peer0"],
+    ["a port out of range", "peer0:70000"],
+    ["nothing", ""],
+  ])("an endpoint with %s is refused by name", async (_, endpoint) => {
+    scene = new Scene();
+    const crypto = createFakeCrypto({ org: "org1", name: "x", trust: scene.trust });
+    const transport = scene.network.transport("x:1");
+    await expect(
+      createNode({ identity: crypto.identity, crypto, advisor: crypto, transport, endpoint }),
+    ).rejects.toThrow("expected endpoint to be host:port with a port from 1 to 65535");
+  });
+
+  test("joining twice, or a channel without our organization, is refused", async () => {
+    scene = new Scene();
+    const { node, ledger } = await scene.node("peer0");
+    await expect(node.join(channelName, { ledger, organizations: [orgId("org1")] })).rejects.toThrow(
+      "expected a channel that is not joined yet",
+    );
+    await expect(node.join("other", { ledger, organizations: [orgId("org2")] })).rejects.toThrow(
+      "expected own organization org1 among those of other, got org2",
+    );
+  });
+
+  test("a closed node takes no channel, and closing twice is the same", async () => {
+    scene = new Scene();
+    const { node, ledger } = await scene.node("peer0");
+    await Promise.all([node.close(), node.close(), scene.run(1_000)]);
+    await expect(node.join("other", { ledger, organizations: [orgId("org1")] })).rejects.toMatchObject({
+      code: "closed",
+    });
+  });
+});
