@@ -49,7 +49,7 @@ interface Node {
 
 /**
  * Discovery machines in virtual time, with what a node does around them reduced to the least: alive messages go to some
- * alive members, secrets stay in the organization, the gate asks `wants`, a dial that fails is a presumed death.
+ * members that may see them, secrets stay in the organization, the gate asks `wants`, a dial that fails is a presumed death.
  * Nothing is signed. For tests of discovery itself; `@gossip/sim` runs whole nodes.
  */
 export class DiscoveryNetwork {
@@ -201,12 +201,20 @@ export class DiscoveryNetwork {
     }
   }
 
+  /** Pushes to some of those who may see the author (page 04 §15.3), filtered before they are drawn. */
   #emit(node: Node, alive: Verified<AliveMessage>, except?: PkiId): void {
-    const author = alive.message.member.pkiId;
-    const candidates = node.discovery.members.filter(({ pkiId }) => pkiId !== except && pkiId !== author);
+    const author = alive.message.member;
+    const authorOrg = this.#orgs.get(author.pkiId);
+    const mayReceive = ({ pkiId, endpoint }: DiscoveryMember) => {
+      if (pkiId === except || pkiId === author.pkiId) return false;
+      const org = this.#orgs.get(pkiId);
+      if (authorOrg === node.org) return author.endpoint !== "" || org === node.org;
+      return endpoint !== "" && (org === node.org || org === authorOrg);
+    };
     const from = pkiIdOf(node.name);
-    for (const { pkiId } of sample(this.#random, candidates, this.#options.fanOut ?? 3)) {
-      const isForeign = this.#orgs.get(pkiId) !== this.#orgs.get(author);
+    const targets = sample(this.#random, node.discovery.members.filter(mayReceive), this.#options.fanOut ?? 3);
+    for (const { pkiId } of targets) {
+      const isForeign = this.#orgs.get(pkiId) !== authorOrg;
       this.#send(node, pkiId, "alive", { type: "alive", alive: isForeign ? withoutSecret(alive) : alive, from });
     }
   }
