@@ -214,14 +214,18 @@ class Opening {
     // Written before the first message goes out, or a kill in between could make the next life look old.
     const next = max(lastIncarnation + 1n, this.#wall.nowNanos());
     await incarnations.write(next);
-    const opened = await openTransport(config, this.#ports.transport);
-    const transport = this.#openings.add("transport", opened.transport, () => opened.transport.close());
+    const given = this.#ports.transport;
+    const { transport, endpoint } =
+      given === undefined
+        ? await openTransport(config, { log: this.#log, metrics: this.#metrics })
+        : { transport: given, endpoint: config.listenAddress };
+    this.#openings.add("transport", transport, () => transport.close());
     const node = await createNode({
       identity: config.trust.identity,
       crypto,
       advisor: crypto,
       transport,
-      endpoint: config.endpoint ?? opened.endpoint,
+      endpoint: config.endpoint ?? endpoint,
       externalEndpoint: config.externalEndpoint ?? "",
       bootstrap: config.bootstrap ?? [],
       config: config.gossip ?? {},
