@@ -2,9 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { errorText, GossipError } from "@gossip/runtime";
-
-/** How a process is told, beside its own arguments, what `gossip` is: the script, and what Node needs to run it. */
-export type Executable = readonly string[];
+import { executable } from "../executable.js";
 
 /** What a supervised process tells the one that started it. */
 export type ChildMessage =
@@ -26,7 +24,6 @@ export interface LaunchOptions {
   readonly name: string;
   /** Arguments of `gossip`. */
   readonly args: readonly string[];
-  readonly executable: Executable;
   /** Where its standard output and error go. */
   readonly log: string;
 }
@@ -38,7 +35,7 @@ export interface LaunchOptions {
 export function launch(options: LaunchOptions): Child {
   mkdirSync(dirname(options.log), { recursive: true });
   const log = openSync(options.log, "a", 0o600);
-  const subprocess = spawn(process.execPath, [...options.executable, ...options.args], {
+  const subprocess = spawn(process.execPath, [...executable, ...options.args], {
     // The log itself and no pipe to this process, so that the last words of a process are kept when this one is gone.
     stdio: ["ignore", log, log, "ipc"],
   });

@@ -5,7 +5,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Deliver } from "@gossip/deliver";
 import { errorText, GossipError, systemRandom } from "@gossip/runtime";
 import { readLines } from "../lines.js";
-import type { Executable } from "./children.js";
 import { type NetworkClient, openClient } from "./client.js";
 import { defaultShape, type NetworkShape } from "./defaults.js";
 import { portCount } from "./layout.js";
@@ -27,8 +26,6 @@ export interface RunNetworkOptions {
   /** Told a few times per second how far the run is. */
   readonly onProgress?: ((progress: RunProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** How processes are started. @default this package's own command */
-  readonly executable?: Executable | undefined;
 }
 
 export interface RunProgress {
@@ -106,7 +103,6 @@ async function runIn(dir: string, options: RunNetworkOptions): Promise<RunResult
     basePort: await findFreePorts(portCount(shape), systemRandom),
     onEnded: (name, how) => onLost(new GossipError("unavailable", `expected ${name} to run until the end, it ${how}`)),
     signal: options.signal,
-    executable: options.executable,
   });
   try {
     options.signal?.addEventListener("abort", () => onLost(options.signal?.reason), { once: true });

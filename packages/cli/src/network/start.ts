@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { GossipError } from "@gossip/runtime";
-import { type Child, type Executable, launch } from "./children.js";
+import { type Child, launch } from "./children.js";
 import { type NetworkFile, type ProcessEntry, readNetworkFile, updateNetworkFile } from "./network-file.js";
 import { openNetwork, portsOf, type WantedNetwork } from "./open.js";
 import { networkPaths } from "./paths.js";
@@ -16,8 +15,6 @@ export interface StartNetworkOptions extends WantedNetwork {
   readonly onEnded?: (name: string, how: string) => void;
   /** Gives up and stops what was started. */
   readonly signal?: AbortSignal | undefined;
-  /** How processes are started. @default this package's own command */
-  readonly executable?: Executable | undefined;
 }
 
 /** A network whose processes this process started, and looks after. */
@@ -28,9 +25,6 @@ export interface RunningNetwork extends AsyncDisposable {
   /** Stops everything that `network.json` lists, and whatever else was started. Idempotent. */
   close(): Promise<void>;
 }
-
-/** The command beside this file, as it is built: `dist/main.js`. */
-const ownExecutable: Executable = [fileURLToPath(new URL("./main.js", import.meta.url))];
 
 /**
  * Starts a network of one orderer and its peers, each a process, and waits until all of them serve.
@@ -78,12 +72,12 @@ async function startAll(
   options: StartNetworkOptions,
   onLaunched: (child: Child) => void,
 ): Promise<void> {
-  const { dir, executable = ownExecutable, signal } = options;
+  const { dir, signal } = options;
   const launched = entries.map((entry) => {
     signal?.throwIfAborted();
     const log = networkPaths(dir).log(entry.name);
     const args = [kind, "start", "--config", entry.config, "--supervised", "--log-file", log];
-    const child = launch({ name: entry.name, args, executable, log });
+    const child = launch({ name: entry.name, args, log });
     onLaunched(child);
     return child;
   });

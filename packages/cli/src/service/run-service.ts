@@ -41,19 +41,20 @@ export async function runService(options: RunServiceOptions): Promise<number> {
   const file = options.logFile === undefined ? undefined : new LogFile(options.logFile);
   try {
     const log = createLogger({ ...options.logging, ...(file === undefined ? {} : { destination: file }) });
+    const own = log.child("process");
     const service = await options.open(log);
     const faults = uncaught();
-    log.info(`${service.name} serves`, { about: service.about });
+    own.info(`${service.name} serves`, { about: service.about });
     await report({ type: "ready" });
     const end = await Promise.race([
       stop.then((why) => ({ type: "asked" as const, why })),
       service.failed.then((fault) => ({ type: "fault" as const, fault })),
       faults.then((fault) => ({ type: "fault" as const, fault })),
     ]);
-    if (end.type === "asked") log.info(`${service.name} stops`, { why: end.why });
-    else log.error(`${service.name} met a defect and stops`, { error: describeStack(end.fault) });
+    if (end.type === "asked") own.info(`${service.name} stops`, { why: end.why });
+    else own.error(`${service.name} met a defect and stops`, { error: describeStack(end.fault) });
     await within(closePatienceMs, service.close(), `${service.name} to close`);
-    log.info(`${service.name} stopped`);
+    own.info(`${service.name} stopped`);
     if (end.type === "fault") throw end.fault;
     return exitCodes.ok;
   } finally {

@@ -1,1 +1,2 @@
-export {};
+export { mixedLines } from "./mixed-lines.js";
+export { inTemporaryFolder } from "./temporary-folder.js";

@@ -1,0 +1,82 @@
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { systemRandom } from "@gossip/runtime";
+import { describe, expect, it } from "vitest";
+import { planNetwork } from "../src/network/layout.js";
+import { networkFileOf } from "../src/network/make.js";
+import { writeNetworkFile } from "../src/network/network-file.js";
+import { findFreePorts } from "../src/network/ports.js";
+import { inTemporaryFolder } from "../src/testing/index.js";
+import { gossip } from "./command.js";
+
+const shape = { orgs: 1, peers: 1, channel: "demo" };
+
+async function withListener<T>(port: number, action: () => Promise<T>): Promise<T> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  try {
+    return await action();
+  } finally {
+    server.close();
+  }
+}
+
+describe("gossip network up", () => {
+  it("names a taken port and what to do, and makes nothing", () =>
+    inTemporaryFolder(async (dir) => {
+      const basePort = await findFreePorts(3, systemRandom);
+      const folder = join(dir, "net");
+      const args = ["network", "up", "--orgs", "1", "--peers", "1", "--base-port", String(basePort), "--dir", folder];
+      const { exitCode, stderr } = await withListener(basePort + 1, () => gossip(args));
+      expect(exitCode).toBe(1);
+      expect(stderr.split("\n").at(-1)).toBe(
+        `gossip: port ${basePort + 1} (peer0.org1) is taken: stop what uses it, or give another --base-port`,
+      );
+      expect(await readdir(dir)).toEqual([]);
+    }));
+
+  it.each([
+    [["--orgs", "3"], "expected --orgs 1"],
+    [["--peers", "2"], "expected --peers 1"],
+    [["--channel", "other"], "expected --channel demo"],
+    [["--base-port", "9000"], "expected --base-port 7050"],
+  ])("refuses %j for a network that was made otherwise", (args, text) =>
+    inTemporaryFolder(async (dir) => {
+      await writeNetworkFile(dir, networkFileOf(planNetwork(shape, 7050), dir));
+      const { exitCode, stderr } = await gossip(["network", "up", "--dir", dir, ...args]);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain(text);
+      expect(stderr).not.toContain("    at ");
+    }),
+  );
+
+  it("leaves a folder alone that holds something else", () =>
+    inTemporaryFolder(async (dir) => {
+      await mkdir(join(dir, "photos"));
+      const basePort = await findFreePorts(3, systemRandom);
+      const args = ["network", "up", "--orgs", "1", "--peers", "1", "--base-port", String(basePort), "--dir", dir];
+      const { exitCode, stderr } = await gossip(args);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain("it holds photos and no network.json");
+      expect(await readdir(dir)).toEqual(["photos"]);
+    }));
+});
+
+describe("gossip peer start and gossip orderer start", () => {
+  it.each(["peer", "orderer"])("say on one line that the configuration of a %s is not there", async (kind) => {
+    const { exitCode, stderr } = await gossip([kind, "start", "--config", "/nonexistent/file.yaml"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^gossip: .*\/nonexistent\/file\.yaml.*$/);
+  });
+
+  it.each(["peer", "orderer"])("say on one line what is wrong in the configuration of a %s", (kind) =>
+    inTemporaryFolder(async (dir) => {
+      const config = join(dir, "file.yaml");
+      await writeFile(config, "listenAddress: [\n");
+      const { exitCode, stderr } = await gossip([kind, "start", "--config", config]);
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(/^gossip: .*file\.yaml.*$/);
+    }),
+  );
+});
