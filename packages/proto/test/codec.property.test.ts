@@ -142,10 +142,14 @@ function mutate(bytes: Uint8Array, { at, kind, byte }: Change): Uint8Array {
     case "cut":
       return head;
     case "repeat":
-      return Uint8Array.of(...head, ...tail, ...tail);
+      return joined(head, tail, tail.subarray(0, 4096));
     case "insert":
-      return Uint8Array.of(...head, byte, ...tail);
+      return joined(head, Uint8Array.of(byte), tail);
     default:
-      return Uint8Array.of(...head, byte, ...tail.subarray(1));
+      return joined(head, Uint8Array.of(byte), tail.subarray(1));
   }
+}
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(parts));
 }
