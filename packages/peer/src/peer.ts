@@ -83,7 +83,7 @@ export async function createPeer(config: PeerConfig, ports: PeerPorts = {}): Pro
   const metrics = ports.metrics ?? (config.metricsProvider === "prometheus" ? prometheusMetrics() : noMetrics);
   const log = ports.log ?? createLogger(config.logging);
   if (isLeveled(log)) log.countIn(metrics);
-  const openings = new Openings(log);
+  const openings = new Openings(log.child("peer"));
   try {
     return await new Opening(config, ports, { log, metrics, openings }).open();
   } catch (error) {
@@ -96,6 +96,9 @@ export async function createPeer(config: PeerConfig, ports: PeerPorts = {}): Pro
 class Opening {
   readonly #config: PeerConfig;
   readonly #ports: PeerPorts;
+  /** For the parts, which name themselves. */
+  readonly #partLog: Logger;
+  /** For what this file says. */
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #openings: Openings;
@@ -118,7 +121,8 @@ class Opening {
   ) {
     this.#config = config;
     this.#ports = ports;
-    this.#log = log;
+    this.#partLog = log;
+    this.#log = log.child("peer");
     this.#metrics = metrics;
     this.#openings = openings;
     this.#clock = ports.clock ?? systemClock;
@@ -137,7 +141,7 @@ class Opening {
     const self = { id: config.id, startedAt: new Date(wallMillis(this.#wall)).toISOString() };
     operations?.show({
       version,
-      log: this.#log,
+      log: this.#partLog,
       metrics: isPrometheus(this.#metrics) ? this.#metrics : undefined,
       checks: () => showHealth(node, node.channels),
       members: () => showMembers(self, node, this.#refusals.all),
@@ -184,7 +188,7 @@ class Opening {
   async #openOperations() {
     const { operations } = this.#config;
     if (operations === undefined) return undefined;
-    const service = await serveOperations(operations.listenAddress, this.#log);
+    const service = await serveOperations(operations.listenAddress, this.#log.child("operations"));
     return this.#openings.add("operations", service, () => service.close());
   }
 
@@ -196,7 +200,7 @@ class Opening {
         channel: config.channelId,
         genesisBlock,
         clock: this.#clock,
-        log: this.#log,
+        log: this.#partLog.child("ledger"),
         metrics: this.#metrics,
       });
       ledgers.set(
@@ -217,7 +221,7 @@ class Opening {
     const given = this.#ports.transport;
     const { transport, endpoint } =
       given === undefined
-        ? await openTransport(config, { log: this.#log, metrics: this.#metrics })
+        ? await openTransport(config, { log: this.#partLog, metrics: this.#metrics })
         : { transport: given, endpoint: config.listenAddress };
     this.#openings.add("transport", transport, () => transport.close());
     const node = await createNode({
@@ -232,7 +236,7 @@ class Opening {
       clock: this.#clock,
       wall: this.#wall,
       random: this.#random,
-      log: this.#log,
+      log: this.#partLog,
       metrics: this.#metrics,
       lastIncarnation: next - 1n,
     });
@@ -292,7 +296,7 @@ class Opening {
       clock: this.#clock,
       wall: this.#wall,
       random: this.#random,
-      log: this.#log,
+      log: this.#partLog,
       metrics: this.#metrics,
     });
     this.#delivers.set(
