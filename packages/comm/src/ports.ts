@@ -41,7 +41,8 @@ export interface Stream {
   setReading(reading: boolean): void;
   /**
    * Ends the stream after what was sent; until `onEnd`, an outbound stream goes on delivering what the other side had
-   * sent, an inbound one MAY. With `error`, at once: what is on the way may be lost, and the other side sees it.
+   * sent, an inbound one MAY. With `error`, at once: what is on the way may be lost. A dialler sees the acceptor's
+   * `error` in its `onEnd`; an acceptor sees an end, which MAY look like one in order.
    * Idempotent, except that an `error` still cuts short an end in order. `onEnd` follows if the stream was started.
    */
   close(error?: string): void;

@@ -1,1 +1,10 @@
-export {};
+export { createGrpcTransport, type GrpcTransport } from "./grpc-transport.js";
+export { type GrpcLimits, type GrpcTls, type GrpcTransportOptions, grpcLimitDefaults, type Pem } from "./options.js";
+export { tlsCertHash } from "./tls.js";
+export {
+  createTlsAuthority,
+  type TlsAuthority,
+  type TlsAuthorityOptions,
+  type TlsLeafOptions,
+  type TlsPair,
+} from "./tls-authority.js";
