@@ -57,7 +57,11 @@ export const connectByGrpc: ConnectOrderer = (endpoint, method, { tls, config },
     // Every end comes as a status too, which says more.
     call.on("error", () => {});
     call.on("status", ({ code, details }) => end(code === grpcStatus.OK ? "ended by the orderer" : details));
-    watchUntilReady(client, () => closed, handlers.onOpen);
+    watchUntilReady(
+      client,
+      () => closed,
+      () => handlers.onOpen(),
+    );
   } catch (error) {
     // Unusable certificates or an address that is none; told later, as a handler must not be called from in here.
     queueMicrotask(() => end(errorText(error)));

@@ -47,6 +47,7 @@ class BroadcastStream {
   /** A message is being checked, or waits for room. */
   #isHandling = false;
   #isHalfClosed = false;
+  #hasEnded = false;
   /** An answer said "try again": whatever comes behind it must not overtake. */
   #hasFailed = false;
 
@@ -137,6 +138,7 @@ class BroadcastStream {
 
   /** Sends the answers that are due, in order. */
   #flush(): void {
+    if (this.#hasEnded) return;
     for (let place = this.#places[this.#head]; place?.response !== undefined; place = this.#places[this.#head]) {
       this.#head++;
       this.#unsent++;
@@ -145,7 +147,7 @@ class BroadcastStream {
         this.#readNext();
       });
       if (place.response.status === status.unavailable) {
-        this.#stream.end();
+        this.#end();
         return;
       }
     }
@@ -154,7 +156,12 @@ class BroadcastStream {
       this.#head = 0;
     }
     const isLast = this.#isHalfClosed || this.#options.closing.aborted;
-    if (isLast && this.#places.length === 0) this.#stream.end();
+    if (isLast && this.#places.length === 0) this.#end();
+  }
+
+  #end(): void {
+    this.#hasEnded = true;
+    this.#stream.end();
   }
 
   #readNext(): void {
