@@ -176,6 +176,12 @@ describe("readPeerConfig", () => {
     expect(config.warnings).toEqual([]);
   });
 
+  it("listens to the first of two keys that differ in case, and names the other", async () => {
+    const config = await read(withGossip({ pullInterval: "5s", PullInterval: "6s" }));
+    expect(config.gossip).toEqual({ pullIntervalMs: 5000, state: {} });
+    expect(config.warnings).toEqual([`${file}: ignored what has no meaning here: peer.gossip.PullInterval`]);
+  });
+
   it("takes a bootstrap list from one string split at white space", async () => {
     expect((await read(withGossip({ bootstrap: "a:1  b:2\n" }))).bootstrap).toEqual(["a:1", "b:2"]);
   });
@@ -294,6 +300,11 @@ describe("readPeerConfig", () => {
       "every address without saying which to dial",
       withPeer({ listenAddress: "0.0.0.0:7051" }),
       "peer.address to be set while peer.listenAddress is 0.0.0.0:7051, got nothing",
+    ],
+    [
+      "every address of IPv6 without saying which to dial",
+      withPeer({ listenAddress: "[::]:7051" }),
+      "peer.address to be set while peer.listenAddress is [::]:7051, got nothing",
     ],
     [
       "two kinds of leadership",

@@ -16,6 +16,7 @@ import type {
 import type { ConfigRefusals } from "./config-refusals.js";
 import type { PeerFile } from "./config-schema.js";
 import { formatDuration } from "./duration.js";
+import { isWildcard, splitEndpoint } from "./endpoint.js";
 import { parseLogSpec } from "./log-spec.js";
 
 type PeerSection = NonNullable<PeerFile["peer"]>;
@@ -68,7 +69,7 @@ export class ConfigReader {
 
   #endpoint(listenAddress: string): string | undefined {
     const endpoint = this.#peer.gossip?.endpoint ?? this.#peer.address;
-    if (endpoint === undefined && /^(?:0\.0\.0\.0|\[::\]):/.test(listenAddress)) {
+    if (endpoint === undefined && isWildcard(splitEndpoint(listenAddress)?.host ?? "")) {
       throw this.#refusals.refuse("peer.address", `to be set while peer.listenAddress is ${listenAddress}`);
     }
     return endpoint;

@@ -183,7 +183,8 @@ export function alignKeys(schema: z.ZodType, value: unknown, unknown: string[], 
   for (const [key, item] of Object.entries(value)) {
     const known = spelled.get(key.toLowerCase());
     const keyPath = path === "" ? key : `${path}.${key}`;
-    if (known === undefined) unknown.push(keyPath);
+    // A key that came before in another case has the word.
+    if (known === undefined || Object.hasOwn(aligned, known)) unknown.push(keyPath);
     // `endpoint:` without a value is null in YAML and means: not set.
     else if (item !== null)
       aligned[known] = alignKeys(

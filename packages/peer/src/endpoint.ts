@@ -21,3 +21,8 @@ export function joinEndpoint(host: string, port: number): string {
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
+
+/** Whether the host means every address of this machine: something to bind, nothing to dial. */
+export function isWildcard(host: string): boolean {
+  return host === "0.0.0.0" || /^[0:]+$/.test(host);
+}

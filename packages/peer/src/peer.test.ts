@@ -172,6 +172,12 @@ describe("createPeer", () => {
       /^channels\[0\]\.genesisBlock: .+$/,
     ],
     [
+      "to listen everywhere without saying what to dial",
+      (config) => ({ ...config, listenAddress: "0.0.0.0:7051" }),
+      "invalid-config",
+      /^expected an endpoint that other peers can dial while listening on 0\.0\.0\.0:7051, got none$/,
+    ],
+    [
       "the same channel twice",
       (config) => ({ ...config, channels: [...config.channels, ...config.channels] }),
       "invalid-config",

@@ -20,7 +20,7 @@ import {
 import type { Ledger } from "@gossip/state";
 import { openChannelLedger } from "./channel-ledger.js";
 import type { PeerConfig } from "./config.js";
-import { isLoopback, splitEndpoint } from "./endpoint.js";
+import { isLoopback, isWildcard, splitEndpoint } from "./endpoint.js";
 import { IncarnationFile } from "./incarnation.js";
 import { createLogger, isLeveled } from "./logger.js";
 import { type PrometheusMetrics, prometheusMetrics } from "./metrics.js";
@@ -133,6 +133,7 @@ class Opening {
   async open(): Promise<Peer> {
     const config = this.#config;
     this.#warn();
+    requireEndpoint(config);
     const trust = openTrust(config, this.#wall);
     const operations = await this.#openOperations();
     const ledgers = await this.#openLedgers(trust);
@@ -321,6 +322,12 @@ class Opening {
     })();
     return this.#closing;
   }
+}
+
+function requireEndpoint({ endpoint, listenAddress }: PeerConfig): void {
+  if (endpoint !== undefined || !isWildcard(splitEndpoint(listenAddress)?.host ?? "")) return;
+  const message = `expected an endpoint that other peers can dial while listening on ${listenAddress}, got none`;
+  throw new GossipError("invalid-config", message);
 }
 
 function isPrometheus(metrics: Metrics): metrics is PrometheusMetrics {
