@@ -4,7 +4,7 @@ import { errorText, GossipError, type WallClock } from "@gossip/runtime";
 import type { PeerConfig } from "./config.js";
 
 /** A channel as its genesis block describes it. */
-export interface TrustedChannel {
+interface TrustedChannel {
   readonly config: ChannelConfig;
   readonly genesisBlock: Uint8Array;
 }
