@@ -1,0 +1,192 @@
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { systemRandom } from "@gossip/runtime";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type NetworkStatus, networkStatus, type PeerStatus, readNetworkFile, stopNetwork } from "../src/index.js";
+import { portCount } from "../src/network/layout.js";
+import { findFreePorts } from "../src/network/ports.js";
+import { markOf } from "../src/network/process-mark.js";
+import { inTemporaryFolder } from "../src/testing/index.js";
+import { gossip, start, until } from "./command.js";
+
+// One network and what befalls it, step by step: each step begins where the one before it ended.
+
+const shape = { orgs: 1, peers: 3 };
+let dir: string;
+let basePort: number;
+let release: () => void;
+let folder: Promise<void>;
+let up: ReturnType<typeof start>;
+
+beforeAll(async () => {
+  basePort = await findFreePorts(portCount(shape), systemRandom);
+  await new Promise<void>((made) => {
+    folder = inTemporaryFolder(async (temporary) => {
+      dir = join(temporary, "net");
+      await new Promise<void>((done) => {
+        release = done;
+        made();
+      });
+      await readNetworkFile(dir).then(
+        (file) => stopNetwork(dir, file),
+        () => {},
+      );
+    });
+  });
+});
+
+afterAll(async () => {
+  release();
+  await folder;
+});
+
+const status = async (): Promise<NetworkStatus> => networkStatus(await readNetworkFile(dir));
+
+function startUp() {
+  const { orgs, peers } = shape;
+  up = start([
+    ...["network", "up", "--dir", dir, "--base-port", String(basePort)],
+    ...["--orgs", String(orgs), "--peers", String(peers)],
+  ]);
+}
+
+/** The peers, once all run, see each other, and have the same newest block at `height` or above. */
+function converged(height: number): Promise<readonly PeerStatus[]> {
+  return until(`peers converged at height ${height}`, async () => {
+    const { peers } = await status().catch(() => ({ peers: [] }));
+    const [first] = peers;
+    const isReady = peers.every(
+      (peer) =>
+        peer.state === "running" &&
+        peer.members === shape.peers - 1 &&
+        peer.height !== null &&
+        peer.height >= height &&
+        peer.lastBlock?.hash === first?.lastBlock?.hash,
+    );
+    return isReady && first !== undefined ? peers : undefined;
+  });
+}
+
+async function entryOf(name: string) {
+  const file = await readNetworkFile(dir);
+  const entry = [...file.orderers, ...file.peers].find((candidate) => candidate.name === name);
+  if (entry?.pid === null || entry === undefined) throw new Error(`expected ${name} to have a pid`);
+  return { config: entry.config, pid: entry.pid };
+}
+
+async function killed(name: string): Promise<string> {
+  const { config, pid } = await entryOf(name);
+  process.kill(pid, "SIGKILL");
+  await until(`${name} gone`, async () => (await markOf(pid)) === undefined);
+  return config;
+}
+
+async function submit(...lines: string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await gossip(["submit", "--dir", dir], Buffer.from(`${lines.join("\n")}\n`));
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  return stdout;
+}
+
+async function blocks(peer: string): Promise<unknown[]> {
+  const { exitCode, stdout, stderr } = await gossip(["blocks", "--dir", dir, "--peer", peer, "--from", "1", "--json"]);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  return stdout.split("\n").map((line) => JSON.parse(line));
+}
+
+async function nothingListens(): Promise<void> {
+  for (let port = basePort; port < basePort + portCount(shape); port++) {
+    await new Promise<void>((resolve, reject) => {
+      const server = createServer();
+      server.once("error", reject);
+      server.listen(port, "127.0.0.1", () => server.close(() => resolve()));
+    });
+  }
+}
+
+describe.sequential("a network that is up", () => {
+  it("converges, and takes what is submitted", async () => {
+    startUp();
+    await converged(1);
+    expect(await submit("one", "", "two")).toMatch(/^3 transactions acknowledged/);
+    await converged(2);
+  }, 60_000);
+
+  it("refuses to be started twice", async () => {
+    const { exitCode, stderr } = await gossip(["network", "up", "--dir", dir]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`stop it with gossip network down --dir ${dir}`);
+  });
+
+  it("shows a peer that was killed as stopped, and has it back at the common height once it is started by hand", async () => {
+    const before = (await entryOf("peer1.org1")).pid;
+    const config = await killed("peer1.org1");
+    await submit("three");
+    const { peers } = await status();
+    expect(peers.map(({ state }) => state)).toEqual(["running", "stopped", "running"]);
+    const byHand = start(["peer", "start", "--config", config]);
+    await converged(3);
+    expect((await entryOf("peer1.org1")).pid).toBe(byHand.pid);
+    expect(byHand.pid).not.toBe(before);
+  }, 60_000);
+
+  it("does not start a peer that runs", async () => {
+    const { config, pid } = await entryOf("peer2.org1");
+    const { exitCode, stderr } = await gossip(["peer", "start", "--config", config]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe(`gossip: expected peer2.org1 to be stopped, it runs already as process ${pid}`);
+  });
+
+  it("loses nothing that was acknowledged when the orderer is killed", async () => {
+    await submit("four");
+    const config = await killed("orderer0");
+    const submitting = submit("five");
+    start(["orderer", "start", "--config", config]);
+    expect(await submitting).toMatch(/^1 transaction acknowledged/);
+    await converged(5);
+  }, 60_000);
+
+  it("is taken down by a command, with what was started by hand", async () => {
+    const { exitCode, stdout } = await gossip(["network", "down", "--dir", dir]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe("stopped orderer0, peer0.org1, peer1.org1, peer2.org1");
+    expect((await up).exitCode).toBe(0);
+    await nothingListens();
+    const file = await readNetworkFile(dir);
+    expect([...file.orderers, ...file.peers].map(({ pid }) => pid)).toEqual([null, null, null, null]);
+  }, 60_000);
+
+  it("has the same blocks on every disk, and every transaction once", async () => {
+    const ledgers = await Promise.all(["peer0.org1", "peer1.org1", "peer2.org1"].map(blocks));
+    expect(ledgers[1]).toEqual(ledgers[0]);
+    expect(ledgers[2]).toEqual(ledgers[0]);
+    const texts = (ledgers[0] as { transactions: { text: string }[] }[]).flatMap((block) =>
+      block.transactions.map(({ text }) => text),
+    );
+    expect(texts).toEqual(["one", "", "two", "three", "four", "five"]);
+  }, 60_000);
+
+  it("continues from its ledgers when it is started again, and ends with an interrupt", async () => {
+    startUp();
+    await converged(5);
+    up.kill("SIGINT");
+    // As a terminal and npm together deliver it.
+    up.kill("SIGINT");
+    expect((await up).exitCode).toBe(0);
+    await nothingListens();
+  }, 60_000);
+
+  it("leaves no process behind when the command that started it is killed", async () => {
+    startUp();
+    const pids = await until("all processes registered", async () => {
+      const file = await readNetworkFile(dir);
+      const all = [...file.orderers, ...file.peers].map(({ pid }) => pid);
+      return all.includes(null) ? undefined : all;
+    });
+    up.kill("SIGKILL");
+    await until("all processes gone", async () => {
+      const marks = await Promise.all(pids.map((pid) => markOf(pid ?? 0)));
+      return marks.every((mark) => mark === undefined);
+    });
+    await nothingListens();
+  }, 60_000);
+});
