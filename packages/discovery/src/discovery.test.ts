@@ -558,13 +558,14 @@ describe("Discovery notices death", () => {
   });
 
   test("Discovery resurrects a dead member by a newer message only (N1, §9)", () => {
-    const { push, step, discovery } = setup();
+    const { push, step, pass, discovery } = setup();
     push("alice", 4n);
     step({ type: "presumed-dead", pkiId: alice });
     expect(reasons(push("alice", 4n))).toEqual(["stale"]);
     expect(discovery.lookup(alice)?.state).toBe("dead");
     expect(ofType(push("alice", 5n), "member-up")).toMatchObject([{ cause: "resurrected" }]);
     expect(discovery.lookup(alice)?.state).toBe("alive");
+    expect(ofType(pass(5_000), "send-alive"), "we are not alone again").not.toEqual([]);
   });
 
   test("Discovery pings the dead, and asks those that answer, with their secret shown", () => {

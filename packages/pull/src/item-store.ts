@@ -1,7 +1,7 @@
 import type { PkiId } from "@gossip/proto";
 import { BoundedMap } from "@gossip/runtime";
 import { digestKey } from "./digest-key.js";
-import type { PullItems } from "./io.js";
+import type { PulledItem, PullItems } from "./io.js";
 
 export interface ItemStoreOptions<Item> {
   /**
@@ -24,9 +24,7 @@ export interface ItemStoreOptions<Item> {
   readonly egress?: (requester: PkiId) => (item: Item, digest: Uint8Array) => boolean;
 }
 
-interface Held<Item> {
-  readonly digest: Uint8Array;
-  readonly item: Item;
+interface Held<Item> extends PulledItem<Item> {
   readonly bytes: number;
 }
 
@@ -57,6 +55,11 @@ export class ItemStore<Item> implements PullItems<Item> {
   /** Sum of their sizes. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Everything held, whoever may see it. */
+  get all(): Iterable<PulledItem<Item>> {
+    return this.#items.values();
   }
 
   /** Whether the item is held now; false when there is no room. It replaces what is held under the same digest. */

@@ -1,1 +1,10 @@
-export {};
+export {
+  digestOf,
+  type Message,
+  nameOf,
+  PullNetwork,
+  type PullNetworkOptions,
+  pkiIdOf,
+  type StartOptions,
+  textOf,
+} from "./pull-network.js";
