@@ -1,3 +1,6 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectSocket } from "node:net";
 import { blockHash } from "@gossip/crypto";
 import { createTestCrypto, createTestOrganization, testChannelConfig } from "@gossip/crypto/testing";
 import { encodePayload, encodeSignedEnvelope, type HeaderType } from "@gossip/proto/fabric";
@@ -160,6 +163,20 @@ describe("Broadcast refuses", () => {
       expect(textsOf(await readChain(client, ordering))).toEqual(["good"]);
     });
   }
+
+  it("garbage on its port without harm to others", async () => {
+    const { client, orderer } = await openScene({ ordering });
+    const port = Number(orderer.endpoint.split(":").at(-1));
+    for (const garbage of [randomBytes(10_000), Buffer.from("GET / HTTP/1.1\r\n\r\n"), Buffer.alloc(0)]) {
+      const socket = connectSocket({ port, host: "127.0.0.1" });
+      // Its end may come as a reset.
+      socket.on("error", () => {});
+      socket.end(garbage);
+      socket.resume();
+      await once(socket, "close");
+    }
+    expect(await broadcast(client, [good])).toEqual([200]);
+  });
 
   it("more than maxStreams streams", async () => {
     const { client } = await openScene({ ordering, limits: { maxStreams: 1 } });
