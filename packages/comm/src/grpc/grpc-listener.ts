@@ -11,6 +11,9 @@ import { hashOfDer, serverSide } from "./tls.js";
 /** Why a connection was not let in. Closed: it labels a metric. */
 type Refusal = "tls-handshake" | "untrusted-client-certificate" | "too-many-connections" | "not-http2";
 
+const maxLogLines = 10;
+const logPeriodMs = 10_000;
+
 export interface GrpcListener {
   /** `host:port` really bound. */
   readonly endpoint: string;
@@ -54,7 +57,7 @@ class Listener implements GrpcListener {
   /** By remote address and port, as grpc-js names the peer of a call. */
   readonly #connections = new Map<string, Connection>();
   readonly #tuned = new WeakSet<Http2Session>();
-  #logBudget = 0;
+  #logBudget = maxLogLines;
   #logBudgetAt = 0;
 
   constructor(options: GrpcTransportOptions, limits: GrpcLimits) {
@@ -229,12 +232,12 @@ class Listener implements GrpcListener {
     if (this.#mayLog()) this.#log.warn("connection refused", { remoteAddress, reason, detail });
   }
 
-  /** Strangers cause these lines, so there are at most ten in ten seconds; the metric has them all. */
+  /** Strangers cause these lines, so their number is bounded; the metric has them all. */
   #mayLog(): boolean {
     const now = performance.now();
-    if (now - this.#logBudgetAt > 10_000) {
+    if (now - this.#logBudgetAt > logPeriodMs) {
       this.#logBudgetAt = now;
-      this.#logBudget = 10;
+      this.#logBudget = maxLogLines;
     }
     return this.#logBudget-- > 0;
   }

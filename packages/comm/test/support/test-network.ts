@@ -6,20 +6,14 @@ import {
   createComm,
   type Received,
   type RemotePeer,
+  type Transport,
 } from "@gossip/comm";
 import { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from "@gossip/comm/testing";
 import { IdentityStore } from "@gossip/crypto";
 import { createFakeCrypto, type FakeCrypto, FakeTrust } from "@gossip/crypto/testing";
 import { decodeEnvelope, type Envelope, type PkiId } from "@gossip/proto";
-import {
-  type Clock,
-  type LogFields,
-  type Logger,
-  noMetrics,
-  type Random,
-  seededRandom,
-  systemClock,
-} from "@gossip/runtime";
+import { type Clock, type Metrics, noMetrics, type Random, seededRandom, systemClock } from "@gossip/runtime";
+import { recordingLogger } from "./recording-logger.js";
 
 /** An envelope that nobody decodes further than to its payload. */
 export function text(payload: string): Envelope {
@@ -37,6 +31,9 @@ export interface TestNetworkOptions {
 export interface OpenOptions {
   readonly config?: Partial<CommConfig>;
   readonly crypto?: Partial<FakeCrypto>;
+  /** In place of the one in memory. */
+  readonly transport?: Transport & { readonly endpoint: string };
+  readonly metrics?: Metrics;
   /** Leaves `done` to the test. */
   readonly holdsMessages?: boolean;
 }
@@ -86,7 +83,7 @@ export class TestNode implements RemotePeer {
   readonly identities: IdentityStore;
   readonly received: Received[] = [];
   readonly events: CommEvent[] = [];
-  readonly logged: { readonly level: string; readonly message: string; readonly fields: LogFields | undefined }[] = [];
+  readonly log = recordingLogger();
   readonly random: Random;
   #waiting: (() => void)[] = [];
 
@@ -94,16 +91,15 @@ export class TestNode implements RemotePeer {
     const [org = "", name = ""] = fullName.split(":");
     const fake = createFakeCrypto({ org, name, trust: network.trust });
     const crypto = { ...fake, ...own.crypto };
-    this.endpoint = `${name}:7051`;
+    this.endpoint = own.transport?.endpoint ?? `${name}:7051`;
     this.identity = fake.identity;
     this.pkiId = fake.pkiId;
     this.random = seededRandom(seed);
     this.identities = new IdentityStore({ crypto, advisor: crypto, self: crypto.identity });
     this.comm = createComm({
-      transport: network.memory.transport(
-        this.endpoint,
-        options.secure === true ? { tlsCertHash: this.random.bytes(32) } : {},
-      ),
+      transport:
+        own.transport ??
+        network.memory.transport(this.endpoint, options.secure === true ? { tlsCertHash: this.random.bytes(32) } : {}),
       crypto,
       advisor: crypto,
       identities: this.identities,
@@ -112,8 +108,8 @@ export class TestNode implements RemotePeer {
       wall: { nowNanos: () => BigInt(Math.round(network.clock.now() * 1e6)) },
       random: this.random,
       config: { ...commDefaults, ...options.config, ...own.config },
-      log: this.#logger(),
-      metrics: noMetrics,
+      log: this.log,
+      metrics: own.metrics ?? noMetrics,
       onMessage: (received) => {
         this.received.push(received);
         if (own.holdsMessages !== true) received.done();
@@ -142,19 +138,5 @@ export class TestNode implements RemotePeer {
 
   #wake(): void {
     for (const wake of this.#waiting.splice(0)) wake();
-  }
-
-  #logger(): Logger {
-    const write = (level: string) => (message: string, fields?: LogFields) => {
-      this.logged.push({ level, message, fields });
-    };
-    const logger: Logger = {
-      debug: write("debug"),
-      info: write("info"),
-      warn: write("warn"),
-      error: write("error"),
-      child: () => logger,
-    };
-    return logger;
   }
 }
