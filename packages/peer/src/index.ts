@@ -10,7 +10,9 @@ export { type Environment, readPeerConfig } from "./config-file.js";
 export { createLogger, type LeveledLogger, type LoggerOptions } from "./logger.js";
 export { type PrometheusMetrics, prometheusMetrics } from "./metrics.js";
 export { createPeer, type Peer, type PeerEnd, type PeerPorts } from "./peer.js";
+export { showBlock } from "./show-block.js";
 export type {
+  BlockEntry,
   ChannelEntry,
   ChannelMemberEntry,
   ChannelsView,
@@ -22,4 +24,5 @@ export type {
   MembersView,
   RefusalEntry,
   SelfView,
+  TransactionEntry,
 } from "./views.js";

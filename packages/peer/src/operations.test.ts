@@ -1,5 +1,6 @@
 import { type IncomingHttpHeaders, request } from "node:http";
-import { makeGenesisBlock } from "@gossip/crypto";
+import { makeGenesisBlock, makeTransaction } from "@gossip/crypto";
+import { makeFakeBlock } from "@gossip/crypto/testing";
 import { orgId, pkiId } from "@gossip/proto";
 import { GossipError, silentLogger } from "@gossip/runtime";
 import { afterEach, describe, expect, it } from "vitest";
@@ -7,7 +8,9 @@ import { createLogger, type LeveledLogger } from "./logger.js";
 import { prometheusMetrics } from "./metrics.js";
 import { type Operations, type OperationsSubject, serveOperations } from "./operations.js";
 import { showChannels, showHealth, showMembers } from "./show.js";
+import { showBlocks } from "./show-block.js";
 import { FakeChannel, FakeNode } from "./testing/fake-node.js";
+import type { BlockEntry } from "./views.js";
 
 interface Answer {
   readonly status: number;
@@ -33,6 +36,10 @@ function subjectOf(node: FakeNode, overrides: Partial<OperationsSubject> = {}): 
     checks: () => showHealth(node, node.channels),
     members: () => showMembers({ id: "peer0.org1", startedAt: "2024-01-02T03:04:05.000Z" }, node, []),
     channels: () => showChannels(node.channels, new Map()),
+    blocks(id, from) {
+      const channel = node.channels.get(id);
+      return channel && showBlocks(channel, from);
+    },
     ...overrides,
   };
 }
@@ -68,7 +75,61 @@ async function ask(
   });
 }
 
+/** A channel of three blocks; those after the first hold one transaction that is text and one that is not. */
+async function channelWithBlocks(): Promise<FakeChannel> {
+  const channel = new FakeChannel("demo");
+  const sign = () => new Uint8Array([1]);
+  const transaction = (data: Uint8Array) =>
+    makeTransaction({
+      channelId: "demo",
+      data,
+      identity: new Uint8Array([1]),
+      sign,
+      nonce: new Uint8Array([2]),
+      timestampNanos: 1n,
+    });
+  for (let number = 0n; number < 3n; number++) {
+    const data =
+      number === 0n
+        ? [new Uint8Array([1])]
+        : [new TextEncoder().encode("grüezi"), new Uint8Array([0xff])].map(transaction);
+    await channel.publish(number, makeFakeBlock({ channel: "demo", number, data }));
+  }
+  return channel;
+}
+
 describe("the operations service", () => {
+  it("streams a channel's blocks, a line each, from the number that is asked for", async () => {
+    const node = new FakeNode();
+    node.channels.set("demo", await channelWithBlocks());
+    const operations = await serve(subjectOf(node));
+    const { status, headers, body } = await ask(operations, "GET", "/gossip/channels/demo/blocks?from=1");
+    expect([status, headers["content-type"]]).toEqual([200, "application/x-ndjson"]);
+    const blocks = body
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as BlockEntry);
+    expect(blocks.map(({ number }) => number)).toEqual(["1", "2"]);
+    expect(blocks[0]?.transactions).toEqual([
+      { size: 7, sha256: expect.stringMatching(/^[0-9a-f]{64}$/), text: "grüezi" },
+      { size: 1, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    ]);
+    const all = await ask(operations, "GET", "/gossip/channels/demo/blocks");
+    expect(all.body.trimEnd().split("\n")).toHaveLength(3);
+  });
+
+  it("refuses blocks of another channel, from no number, and by another method", async () => {
+    const node = new FakeNode();
+    node.channels.set("demo", await channelWithBlocks());
+    const operations = await serve(subjectOf(node));
+    const statuses = [];
+    for (const path of ["other/blocks", "%zz/blocks", "demo/blocks?from=x", "demo/nothing"]) {
+      statuses.push((await ask(operations, "GET", `/gossip/channels/${path}`)).status);
+    }
+    expect(statuses).toEqual([404, 404, 400, 404]);
+    expect((await ask(operations, "POST", "/gossip/channels/demo/blocks")).status).toBe(405);
+  });
+
   it("says that the peer is healthy, and what it looked at", async () => {
     const node = new FakeNode();
     const channel = new FakeChannel("demo");
@@ -283,7 +344,10 @@ describe("the operations service", () => {
       "GET",
       "/elsewhere",
       404,
-      { error: "expected one of /healthz, /version, /gossip/members, /gossip/channels, /logspec" },
+      {
+        error:
+          "expected one of /healthz, /version, /gossip/members, /gossip/channels, /logspec, /gossip/channels/CHANNEL/blocks",
+      },
     ],
   ])("answers %s %s with %d", async (method, path, status, body) => {
     const answer = await ask(await serve(subjectOf(new FakeNode())), method, path);

@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { errorText, GossipError, type Logger } from "@gossip/runtime";
 import { joinEndpoint, splitEndpoint } from "./endpoint.js";
 import { isLeveled } from "./logger.js";
 import type { PrometheusMetrics } from "./metrics.js";
-import type { ChannelsView, HealthCheck, HealthView, MembersView } from "./views.js";
+import type { BlockEntry, ChannelsView, HealthCheck, HealthView, MembersView } from "./views.js";
 
 // Fabric's operations service (protocol page 12 §5), with two read-only pages of our own under /gossip. It is plain HTTP
 // and knows no callers, so it belongs on loopback; seven fixed routes need no framework.
@@ -19,6 +21,8 @@ export interface OperationsSubject {
   checks(): readonly HealthCheck[];
   members(): MembersView;
   channels(): ChannelsView;
+  /** Committed blocks of a channel from a number to its newest; `undefined` for a channel that is not joined. */
+  blocks(channel: string, from: bigint): AsyncIterable<BlockEntry> | undefined;
 }
 
 /** A running operations service. */
@@ -35,10 +39,17 @@ interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly contentType?: string;
-  readonly body?: string;
+  /** A body that is made as it is read is sent in pieces. */
+  readonly body?: string | AsyncIterable<string>;
 }
 
+/** What a path leads to. */
+type Router = (path: string) => Route;
+
 type Handler = (request: IncomingMessage) => Reply | Promise<Reply>;
+
+/** Pages with a channel's name in their path. */
+const blocksPath = /^\/gossip\/channels\/([^/]+)\/blocks$/;
 
 interface Route {
   readonly methods: Readonly<Record<string, Handler>>;
@@ -56,7 +67,7 @@ const closeGraceMs = 500;
  * @throws GossipError `conflict` when the address is taken, `invalid-config` when it cannot be bound for another reason.
  */
 export async function serveOperations(listenAddress: string, log: Logger): Promise<Operations> {
-  let routes: ReadonlyMap<string, Route> | undefined;
+  let routes: Router | undefined;
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
     void answer(routes, log, request, response);
   });
@@ -72,7 +83,7 @@ export async function serveOperations(listenAddress: string, log: Logger): Promi
   };
 }
 
-function routesOf(subject: OperationsSubject): ReadonlyMap<string, Route> {
+function routesOf(subject: OperationsSubject): Router {
   const { log, metrics, version } = subject;
   const routes = new Map<string, Route>([
     ["/healthz", { methods: { GET: () => healthReply(subject.checks()) }, otherwise: methodNotAllowed("GET") }],
@@ -102,11 +113,44 @@ function routesOf(subject: OperationsSubject): ReadonlyMap<string, Route> {
       otherwise: ({ method }) => json(400, { error: `expected method GET or PUT, got ${method}` }),
     });
   }
-  return routes;
+  return (path) => {
+    const [, channel] = blocksPath.exec(path) ?? [];
+    if (channel === undefined)
+      return routes.get(path) ?? notFound([...routes.keys(), "/gossip/channels/CHANNEL/blocks"]);
+    return {
+      methods: { GET: (request) => blocksReply(subject, channel, request) },
+      otherwise: methodNotAllowed("GET"),
+    };
+  };
+}
+
+function notFound(paths: readonly string[]): Route {
+  return { methods: {}, otherwise: () => json(404, { error: `expected one of ${paths.join(", ")}` }) };
+}
+
+function blocksReply(subject: OperationsSubject, encoded: string, { url = "" }: IncomingMessage): Reply {
+  const from = new URL(url, "http://localhost").searchParams.get("from") ?? "0";
+  if (!/^\d{1,20}$/.test(from)) return json(400, { error: `expected from to be a block number, got ${from}` });
+  const channel = decoded(encoded);
+  const blocks = channel === undefined ? undefined : subject.blocks(channel, BigInt(from));
+  if (blocks === undefined) return json(404, { error: `expected a channel of this peer, got ${encoded}` });
+  return { status: 200, contentType: "application/x-ndjson", body: lines(blocks) };
+}
+
+function decoded(encoded: string): string | undefined {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return undefined;
+  }
+}
+
+async function* lines(values: AsyncIterable<unknown>): AsyncGenerator<string, void, void> {
+  for await (const value of values) yield `${JSON.stringify(value)}\n`;
 }
 
 async function answer(
-  routes: ReadonlyMap<string, Route> | undefined,
+  routes: Router | undefined,
   log: Logger,
   request: IncomingMessage,
   response: ServerResponse,
@@ -119,18 +163,21 @@ async function answer(
   if (contentType !== undefined) response.setHeader("Content-Type", contentType);
   // A body that was refused is not read on; the connection cannot serve another request then.
   if (!request.complete) response.setHeader("Connection", "close");
-  response.writeHead(status).end(body);
+  response.writeHead(status);
+  if (typeof body === "string") {
+    response.end(body);
+    return;
+  }
+  // The reader may go away at any line; a block that cannot be read ends the answer short, which the reader sees.
+  await pipeline(Readable.from(body), response).catch((error) =>
+    log.debug("answer cut short", { error: errorText(error) }),
+  );
 }
 
-async function replyTo(
-  routes: ReadonlyMap<string, Route> | undefined,
-  log: Logger,
-  request: IncomingMessage,
-): Promise<Reply> {
+async function replyTo(routes: Router | undefined, log: Logger, request: IncomingMessage): Promise<Reply> {
   if (routes === undefined) return json(503, { error: "the peer is starting" });
   const [path = ""] = (request.url ?? "").split("?");
-  const route = routes.get(path);
-  if (route === undefined) return json(404, { error: `expected one of ${[...routes.keys()].join(", ")}` });
+  const route = routes(path);
   const handler = Object.hasOwn(route.methods, request.method ?? "") ? route.methods[request.method ?? ""] : undefined;
   try {
     return await (handler ?? route.otherwise)(request);

@@ -28,6 +28,7 @@ import { Openings } from "./openings.js";
 import { serveOperations } from "./operations.js";
 import { OrdererRefusals } from "./orderer-refusals.js";
 import { showChannels, showHealth, showMembers } from "./show.js";
+import { showBlocks } from "./show-block.js";
 import { openTransport } from "./transport.js";
 import { openTrust, type Trust } from "./trust.js";
 import { version } from "./version.js";
@@ -147,6 +148,10 @@ class Opening {
       checks: () => showHealth(node, node.channels),
       members: () => showMembers(self, node, this.#refusals.all),
       channels: () => showChannels(node.channels, this.#delivers),
+      blocks: (id, from) => {
+        const channel = node.channels.get(id);
+        return channel && showBlocks(channel, from);
+      },
     });
     // A defect that was met on the way has closed what was open by then.
     if (this.#closing !== undefined) throw this.#fault;

@@ -116,3 +116,23 @@ export interface HealthCheck {
   readonly ok: boolean;
   readonly detail: string;
 }
+
+/** One line of the answer of `GET /gossip/channels/CHANNEL/blocks`. */
+export interface BlockEntry {
+  readonly number: string;
+  /** Lower-case hex. */
+  readonly hash: string;
+  /** Lower-case hex; empty for block 0. */
+  readonly previousHash: string;
+  /** Configuration is none. */
+  readonly transactions: readonly TransactionEntry[];
+}
+
+export interface TransactionEntry {
+  /** Bytes of the data that was submitted. */
+  readonly size: number;
+  /** Lower-case hex of the SHA-256 of that data. */
+  readonly sha256: string;
+  /** The data, when it is text. */
+  readonly text?: string;
+}

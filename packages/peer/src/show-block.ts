@@ -1,0 +1,53 @@
+import { blockHash, sha256, transactionData } from "@gossip/crypto";
+import type { Channel } from "@gossip/node";
+import { readBlock } from "@gossip/proto/fabric";
+import { GossipError } from "@gossip/runtime";
+import type { BlockEntry, TransactionEntry } from "./views.js";
+
+/**
+ * A committed block for people and scripts, as `/gossip/channels/CHANNEL/blocks` tells it.
+ *
+ * @throws GossipError `corrupt` when the bytes are no block.
+ */
+export function showBlock(number: bigint, bytes: Uint8Array): BlockEntry {
+  const block = readBlock(bytes);
+  if (!block.ok) {
+    throw new GossipError(
+      "corrupt",
+      `expected block ${number} in the ledger, got bytes that are none: ${block.detail}`,
+    );
+  }
+  const { header, data } = block.value;
+  return {
+    number: String(number),
+    hash: hex(blockHash(header)),
+    previousHash: hex(header.previousHash),
+    transactions: data.flatMap((entry) => {
+      const submitted = transactionData(entry);
+      return submitted === undefined ? [] : [showTransaction(submitted)];
+    }),
+  };
+}
+
+/** The committed blocks of a channel from `from` to the newest at this moment. */
+export async function* showBlocks(channel: Channel, from: bigint): AsyncGenerator<BlockEntry, void, void> {
+  const { height } = channel;
+  for (let number = from; number < height; number++) {
+    const bytes = await channel.block(number);
+    if (bytes === undefined) throw new GossipError("corrupt", `expected block ${number} in the ledger, got none`);
+    yield showBlock(number, bytes);
+  }
+}
+
+function showTransaction(data: Uint8Array): TransactionEntry {
+  const entry = { size: data.length, sha256: hex(sha256(data)) };
+  try {
+    return { ...entry, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data) };
+  } catch {
+    return entry;
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+}
