@@ -3,7 +3,7 @@ import { backoffMs } from "./backoff.js";
 import type { BroadcastConfig } from "./config.js";
 import { statusText } from "./status.js";
 
-/*
+/**
  * Submitting transactions to one orderer so that none is lost, doubled or overtaken.
  *
  * Roles and messages. We are the client of one Broadcast stream: it takes transactions and answers each, in order, with

@@ -6,7 +6,7 @@ import { findChainFault } from "./check-block.js";
 import type { DeliverConfig } from "./config.js";
 import { statusText } from "./status.js";
 
-/*
+/**
  * Pulling a channel's blocks from its orderers, as the leader of an organization does (protocol page 09 §7 to §13).
  *
  * Roles and messages. We are the only client of the stream; the orderer answers one request ("seek": everything from

@@ -1,7 +1,7 @@
 import type { Machine, Millis, Wake } from "@gossip/runtime";
 import type { BatchConfig } from "./config.js";
 
-/*
+/**
  * Deciding which transactions share a block.
  *
  * Roles and messages. Transactions come one by one, known here by id and size; batches go out in the same order. What

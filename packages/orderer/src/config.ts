@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { GossipError } from "@gossip/runtime";
 
 /** How transactions become blocks; Fabric's `BatchSize` and `BatchTimeout`. */
@@ -35,28 +34,6 @@ export interface LimitsConfig {
   readonly maxRecent: number;
   /** The same in bytes of these transactions, since they are read from the ledger at start. @default 268435456 */
   readonly maxRecentBytes: number;
-}
-
-/** What a file says about an orderer. Paths are absolute once resolved. */
-export interface OrdererConfig {
-  /** For people, in logs. @default "orderer" */
-  readonly name: string;
-  /** `host:port` to bind; port 0 takes a free one. */
-  readonly listenAddress: string;
-  /** Folder of the ledgers, one sub-folder per channel. One process at a time. */
-  readonly fileSystemPath: string;
-  /** Files: a serialized identity, and its Ed25519 key as PKCS#8 in PEM. */
-  readonly identity: { readonly file: string; readonly keyFile: string };
-  /** PEM files. With `clientRootCasFiles`, clients must present a certificate of one of these authorities. */
-  readonly tls?: {
-    readonly certFile: string;
-    readonly keyFile: string;
-    readonly clientRootCasFiles: readonly string[];
-  };
-  /** Each channel's block 0. */
-  readonly channels: readonly { readonly genesisFile: string }[];
-  readonly batch: BatchConfig;
-  readonly limits: LimitsConfig;
 }
 
 /** The values of {@link BatchConfig} when nothing else is said; the time-out is a tenth of Fabric's, for quick trials. */
@@ -127,89 +104,14 @@ export function resolveLimitsConfig(
   return limits;
 }
 
-/**
- * Checks what a YAML file held and completes it: relative paths are relative to `folder`, which is the file's.
- *
- * @throws GossipError `invalid-config` with the key, what was expected there and what was found.
- */
-export function resolveOrdererConfig(plain: unknown, folder: string): OrdererConfig {
-  const root = section(plain, "the file", [
-    "name",
-    "listenAddress",
-    "fileSystemPath",
-    "identity",
-    "tls",
-    "channels",
-    "batch",
-    "limits",
-  ]);
-  const path = (value: unknown, key: string) => resolve(folder, text(value, key));
-  const identity = section(root["identity"], "identity", ["file", "keyFile"]);
-  const channels = list(root["channels"], "channels").map((entry, at) => {
-    const channel = section(entry, `channels[${at}]`, ["genesisFile"]);
-    return { genesisFile: path(channel["genesisFile"], `channels[${at}].genesisFile`) };
-  });
-  if (channels.length === 0) throw refusal("channels to name at least one genesisFile", "none");
-  const batch = resolveBatchConfig(numbers(root["batch"], "batch", batchDefaults));
-  return {
-    name: root["name"] === undefined ? "orderer" : text(root["name"], "name"),
-    listenAddress: text(root["listenAddress"], "listenAddress"),
-    fileSystemPath: path(root["fileSystemPath"], "fileSystemPath"),
-    identity: { file: path(identity["file"], "identity.file"), keyFile: path(identity["keyFile"], "identity.keyFile") },
-    ...(root["tls"] !== undefined && { tls: tlsFiles(root["tls"], path) }),
-    channels,
-    batch,
-    limits: resolveLimitsConfig(numbers(root["limits"], "limits", limitsDefaults), batch),
-  };
-}
-
-function tlsFiles(
-  plain: unknown,
-  path: (value: unknown, key: string) => string,
-): { certFile: string; keyFile: string; clientRootCasFiles: string[] } {
-  const tls = section(plain, "tls", ["certFile", "keyFile", "clientRootCasFiles"]);
-  return {
-    certFile: path(tls["certFile"], "tls.certFile"),
-    keyFile: path(tls["keyFile"], "tls.keyFile"),
-    clientRootCasFiles: list(tls["clientRootCasFiles"] ?? [], "tls.clientRootCasFiles").map((file, at) =>
-      path(file, `tls.clientRootCasFiles[${at}]`),
-    ),
-  };
-}
-
-/** A mapping with no other keys than these: a misspelt option would else be silently without effect. */
-function section(plain: unknown, key: string, known: readonly string[]): Readonly<Record<string, unknown>> {
-  if (typeof plain !== "object" || plain === null || Array.isArray(plain)) {
-    throw refusal(`${key} to be a mapping with ${known.join(", ")}`, plain);
-  }
-  for (const name of Object.keys(plain)) {
-    if (!known.includes(name)) throw refusal(`${key} to have only the keys ${known.join(", ")}`, name);
-  }
-  return plain as Readonly<Record<string, unknown>>;
-}
-
-function list(plain: unknown, key: string): readonly unknown[] {
-  if (!Array.isArray(plain)) throw refusal(`${key} to be a list`, plain);
-  return plain;
-}
-
-function text(plain: unknown, key: string): string {
-  if (typeof plain !== "string" || plain === "") throw refusal(`${key} to be a text`, plain);
-  return plain;
-}
-
-function numbers<T extends object>(plain: unknown, key: string, defaults: T): Partial<T> {
-  if (plain === undefined || plain === null) return {};
-  return section(plain, key, Object.keys(defaults)) as Partial<T>;
-}
-
 function checkWhole(key: string, value: unknown, max: number): void {
   if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > max) {
     throw refusal(`${key} to be an integer from 1 to ${max}`, value);
   }
 }
 
-function refusal(expected: string, got: unknown): GossipError {
+/** An error that says what was expected and what came. */
+export function refusal(expected: string, got: unknown): GossipError {
   const shown = got === undefined ? "nothing" : typeof got === "string" ? got : JSON.stringify(got);
   return new GossipError("invalid-config", `expected ${expected}, got ${shown}`);
 }

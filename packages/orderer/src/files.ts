@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { decodePrivateKey } from "@gossip/crypto";
 import { errorText, GossipError } from "@gossip/runtime";
 import type { OrdererOptions } from "./api.js";
-import type { OrdererConfig } from "./config.js";
+import type { OrdererConfig } from "./orderer-config.js";
 
 /**
  * Reads the files that a config names, for `createOrderer`.

@@ -5,8 +5,7 @@ export {
   batchDefaults,
   type LimitsConfig,
   limitsDefaults,
-  type OrdererConfig,
-  resolveOrdererConfig,
 } from "./config.js";
 export { readOrdererFiles } from "./files.js";
 export { createOrderer } from "./orderer.js";
+export { type OrdererConfig, resolveOrdererConfig } from "./orderer-config.js";

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import { blockHash, createSigner, Ed25519Crypto, readGenesisBlock } from "@gossip/crypto";
 import { createLedger } from "@gossip/ledger";
@@ -45,6 +46,8 @@ export async function createOrderer(options: OrdererOptions): Promise<Orderer> {
   const sign = createSigner(options.privateKey);
   const channels = new Map<string, OrderingChannel>();
   const closing = new AbortController();
+  // Every stream listens; there are maxStreams at most, and Node would take more than ten for a leak.
+  setMaxListeners(0, closing.signal);
   let server: GrpcServer | undefined;
 
   async function openChannel(id: string, block: Uint8Array): Promise<OrderingChannel> {

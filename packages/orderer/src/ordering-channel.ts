@@ -19,7 +19,7 @@ import type { RecentTransactions, TransactionHash } from "./recent-transactions.
 import { Room } from "./room.js";
 import { ordered, refused, status } from "./status.js";
 
-/*
+/**
  * One channel: from accepted transactions to blocks on disk.
  *
  * Why a transaction is acknowledged only after its block is on disk. The alternative, a log of accepted transactions that
@@ -108,7 +108,10 @@ export class OrderingChannel implements OrderedChannel {
         this.#batches.push(ids);
         this.#writing ??= this.#writeAll();
       },
-      onFault: options.onFault,
+      onFault: (error) => {
+        this.#failure = errorText(error);
+        options.onFault(error);
+      },
     });
   }
 

@@ -6,7 +6,7 @@ import { createTestCrypto, createTestOrganization, testChannelConfig } from "@go
 import { encodePayload, encodeSignedEnvelope, type HeaderType } from "@gossip/proto/fabric";
 import { describe, expect, it } from "vitest";
 import { createTestOrdering } from "../src/testing/index.js";
-import { broadcast, openScene, readChain, textsOf, until } from "./scene.js";
+import { atEnd, broadcast, openScene, readChain, textsOf, until } from "./scene.js";
 
 const none = new Uint8Array(0);
 
@@ -61,6 +61,30 @@ describe("Broadcast orders", () => {
       expect(response?.type).toBe("block");
       stream.cancel();
     }
+  });
+
+  it("what many streams submit at once, each in its order, without a warning of a leak", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on("warning", onWarning);
+    atEnd(() => process.off("warning", onWarning));
+    const { ordering, client } = await openScene();
+    const names = Array.from({ length: 20 }, (_, at) => `stream ${at}`);
+    await Promise.all(
+      names.map((name) =>
+        broadcast(
+          client,
+          ["a", "b", "c"].map((text) => ordering.transaction(`${name} ${text}`)),
+        ),
+      ),
+    );
+    const texts = textsOf(await readChain(client, ordering));
+    expect(texts).toHaveLength(60);
+    for (const name of names) {
+      const own = texts.filter((text) => text.startsWith(`${name} `));
+      expect(own).toEqual(["a", "b", "c"].map((text) => `${name} ${text}`));
+    }
+    expect(warnings).toEqual([]);
   });
 
   it("a full channel slowly: streams wait, and nothing is refused", async () => {

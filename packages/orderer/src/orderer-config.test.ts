@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { batchDefaults, limitsDefaults, resolveOrdererConfig } from "./config.js";
+import { batchDefaults, limitsDefaults } from "./config.js";
+import { resolveOrdererConfig } from "./orderer-config.js";
 
 const minimal = {
   listenAddress: "127.0.0.1:7050",
