@@ -12,7 +12,7 @@ export {
   type RunResult,
   runNetwork,
 } from "./network/run.js";
-export { type RunningNetwork, type StartNetworkOptions, startNetwork } from "./network/start.js";
+export { type EndedProcess, type RunningNetwork, type StartNetworkOptions, startNetwork } from "./network/start.js";
 export {
   type NetworkStatus,
   networkStatus,

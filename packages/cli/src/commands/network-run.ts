@@ -2,7 +2,7 @@ import { noteFailure } from "../errors.js";
 import type { NetworkShape } from "../network/defaults.js";
 import { firstDifference, type RunProgress, type RunResult, runNetwork } from "../network/run.js";
 import { listenForStop } from "../signals.js";
-import { printLine, type Terminal } from "../terminal.js";
+import { noteLine, printLine, type Terminal } from "../terminal.js";
 import { paintFor } from "../view/paint.js";
 import { renderTable } from "../view/table.js";
 import { openInput } from "./input.js";
@@ -18,6 +18,7 @@ export async function networkRun(options: NetworkRunOptions, terminal: Terminal)
   const input = await openInput(options.input, terminal);
   const stop = listenForStop();
   const bar = await progressBar(terminal);
+  if (terminal.stderr.isTTY) noteLine(terminal, "starting a network of its own");
   try {
     const { orgs, peers, channel } = options;
     const result = await runNetwork({
@@ -53,9 +54,13 @@ async function progressBar(terminal: Terminal): Promise<{ show(progress: RunProg
     clearOnComplete: true,
     gracefulExit: false,
   });
-  bar.start(0, 0, { step: "starting" });
+  let isShown = false;
   return {
     show({ step, submitted, committed }) {
+      // Before there is anything to count, an empty bar would look like a full one.
+      if (submitted === 0) return;
+      if (!isShown) bar.start(submitted, committed, { step });
+      isShown = true;
       bar.setTotal(submitted);
       bar.update(committed, { step });
     },

@@ -4,7 +4,7 @@ import { Interrupted } from "../errors.js";
 import { DemoTraffic } from "../network/demo-traffic.js";
 import { entriesOf } from "../network/network-file.js";
 import type { WantedNetwork } from "../network/open.js";
-import { type RunningNetwork, startNetwork } from "../network/start.js";
+import { type EndedProcess, type RunningNetwork, startNetwork } from "../network/start.js";
 import { networkStatus } from "../network/status.js";
 import { listenForStop } from "../signals.js";
 import { noteLine, type Terminal } from "../terminal.js";
@@ -22,8 +22,9 @@ const pictureMs = 1_000;
 export async function networkUp(options: NetworkUpOptions, terminal: Terminal): Promise<number> {
   const stop = listenForStop();
   let view: LiveView | undefined;
-  const onEnded = (name: string, how: string) => view?.note(`${name} ${how}`);
   let network: RunningNetwork | undefined;
+  const onEnded = ({ name, kind, config, how }: EndedProcess) =>
+    view?.note(`${name} ${how}; it can be started again: gossip ${kind} start --config ${config}`);
   try {
     noteLine(terminal, `starting the network in ${options.dir}`);
     network = await startNetwork({ ...options, onEnded, signal: stop.signal });

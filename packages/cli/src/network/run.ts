@@ -101,7 +101,8 @@ async function runIn(dir: string, options: RunNetworkOptions): Promise<RunResult
     ...shape,
     dir,
     basePort: await findFreePorts(portCount(shape), systemRandom),
-    onEnded: (name, how) => onLost(new GossipError("unavailable", `expected ${name} to run until the end, it ${how}`)),
+    onEnded: ({ name, how }) =>
+      onLost(new GossipError("unavailable", `expected ${name} to run until the end, it ${how}`)),
     signal: options.signal,
   });
   try {

@@ -12,9 +12,18 @@ export interface StartNetworkOptions extends WantedNetwork {
   /** The network's folder; keys are made in it the first time. */
   readonly dir: string;
   /** Told when a process ended without being asked to. */
-  readonly onEnded?: (name: string, how: string) => void;
+  readonly onEnded?: (ended: EndedProcess) => void;
   /** Gives up and stops what was started. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A process that ended, and what would start it again. */
+export interface EndedProcess {
+  readonly name: string;
+  readonly kind: "orderer" | "peer";
+  readonly config: string;
+  /** In words. */
+  readonly how: string;
 }
 
 /** A network whose processes this process started, and looks after. */
@@ -25,6 +34,9 @@ export interface RunningNetwork extends AsyncDisposable {
   /** Stops everything that `network.json` lists, and whatever else was started. Idempotent. */
   close(): Promise<void>;
 }
+
+/** Generous: a small machine may start dozens of processes at once. */
+const startPatienceMs = 120_000;
 
 /**
  * Starts a network of one orderer and its peers, each a process, and waits until all of them serve.
@@ -49,10 +61,10 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Runnin
     });
   });
   const start = (entries: readonly ProcessEntry[], kind: "orderer" | "peer") =>
-    startAll(entries, kind, { ...options, dir }, (child) => {
+    startAll(entries, kind, { ...options, dir }, (child, { config }) => {
       children.push(child);
       child.ended.then((how) => {
-        if (!isClosing) options.onEnded?.(child.name, how);
+        if (!isClosing) options.onEnded?.({ name: child.name, kind, config, how });
       });
     });
   try {
@@ -70,18 +82,28 @@ async function startAll(
   entries: readonly ProcessEntry[],
   kind: "orderer" | "peer",
   options: StartNetworkOptions,
-  onLaunched: (child: Child) => void,
+  onLaunched: (child: Child, entry: ProcessEntry) => void,
 ): Promise<void> {
   const { dir, signal } = options;
+  const tooLate = new AbortController();
   const launched = entries.map((entry) => {
     signal?.throwIfAborted();
     const log = networkPaths(dir).log(entry.name);
     const args = [kind, "start", "--config", entry.config, "--supervised", "--log-file", log];
     const child = launch({ name: entry.name, args, log });
-    onLaunched(child);
+    onLaunched(child, entry);
     return child;
   });
-  await orAborted(Promise.all(launched.map(({ ready }) => ready)), signal);
+  const late = setTimeout(() => tooLate.abort(notReady(kind)), startPatienceMs);
+  try {
+    await orAborted(orAborted(Promise.all(launched.map(({ ready }) => ready)), signal), tooLate.signal);
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+function notReady(kind: string): GossipError {
+  return new GossipError("timeout", `expected every ${kind} to serve within ${startPatienceMs / 1000} s, not all did`);
 }
 
 /** One `network up` per folder: two would stop each other's processes. */
