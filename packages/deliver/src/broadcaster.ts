@@ -66,7 +66,10 @@ export function createBroadcaster(options: BroadcasterOptions): Broadcaster {
         return;
       case "retry": {
         const { failures, waitMs, detail } = output;
-        log.warn("orderer failed", { endpoint: endpoint.address, failures, waitMs: Math.round(waitMs), detail });
+        const fields = { endpoint: endpoint.address, failures, waitMs: Math.round(waitMs), detail };
+        // As with delivery, every doubling is worth a line.
+        if (Number.isInteger(Math.log2(failures))) log.warn("orderer failed", fields);
+        else log.debug("orderer failed", fields);
         return;
       }
       case "dropped":

@@ -56,7 +56,7 @@ export const connectByGrpc: ConnectOrderer = (endpoint, method, { tls, config },
     });
     // Every end comes as a status too, which says more.
     call.on("error", () => {});
-    call.on("status", ({ code, details }) => end(code === grpcStatus.OK ? "ended by the orderer" : details));
+    call.on("status", ({ code, details }) => end(code === grpcStatus.OK ? "ended by the orderer" : briefly(details)));
     watchUntilReady(
       client,
       () => closed,
@@ -102,6 +102,11 @@ class ReadGate extends InterceptingCall {
     this.#isAllowed = false;
     super.startRead();
   }
+}
+
+/** The cause inside the sentence that grpc-js makes of a failed dial, e.g. `connect ECONNREFUSED 127.0.0.1:7050`. */
+function briefly(details: string): string {
+  return /Last error: (?:Error: )?(.+?)\.? Resolution note:/.exec(details)?.[1] ?? details;
 }
 
 /** The server's first header comes with its first message, so an open stream shows by its connection being ready. */
