@@ -14,7 +14,12 @@ export default defineConfig({
     })),
   },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts", "tests/**/*.test.ts", "tools/**/*.test.ts"],
+    include: [
+      "packages/*/src/**/*.test.ts",
+      "packages/*/test/**/*.test.ts",
+      "tests/**/*.test.ts",
+      "tools/**/*.test.ts",
+    ],
     testTimeout: 20_000,
     passWithNoTests: false,
   },
