@@ -51,7 +51,7 @@ export class PayloadBuffer {
   /** Stores a block that `refusal` has no objection to; the evicted ones, farthest first. */
   add(block: BufferedBlock): readonly BufferedBlock[] {
     const evicted: BufferedBlock[] = [];
-    while (this.#bytes >= this.#maxBytes) {
+    while (!this.#hasBytes) {
       const farthest = this.#farthestAbove(block.blockNumber);
       if (farthest === undefined) break;
       this.remove(farthest.blockNumber);
@@ -85,7 +85,7 @@ export class PayloadBuffer {
     if (blockNumber < this.#height) return "stale";
     if (this.#blocks.has(blockNumber)) return "duplicate";
     if (blockNumber >= this.#height + BigInt(window)) return "beyond-window";
-    if (!this.room && !this.#canMakeRoom(blockNumber)) return "no-room";
+    if (!this.#hasBytes && !this.#canMakeRoom(blockNumber)) return "no-room";
     return undefined;
   }
 
@@ -117,9 +117,12 @@ export class PayloadBuffer {
     return BigInt(this.#blocks.size) > this.#firstMissing - this.#height;
   }
 
-  /** Whether another block would be taken without evicting one. */
+  /**
+   * Whether more blocks should be brought. Not while the buffer is full, unless the very next block is missing: then nothing
+   * leaves the buffer before it has come, and it may evict others.
+   */
   get room(): boolean {
-    return this.#bytes < this.#maxBytes && BigInt(this.#blocks.size) < this.#maxBlocks;
+    return !this.#blocks.has(this.#height) || (this.#hasBytes && BigInt(this.#blocks.size) < this.#maxBlocks);
   }
 
   get blocks(): number {
@@ -128,6 +131,10 @@ export class PayloadBuffer {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  get #hasBytes(): boolean {
+    return this.#bytes < this.#maxBytes;
   }
 
   #skipHeld(): void {

@@ -95,7 +95,6 @@ describe("The buffer", () => {
   it("takes no block once it holds its bytes, except a nearer one, which evicts the farthest", () => {
     const stage = new Stage({ blocks: first(1), ...manualCommits, config: { blockBufferBytes: 3 * bytes } });
     for (const number of [10, 11, 12]) stage.pushBlock(chain, number);
-    expect(stage.state.room).toBe(false);
     expect(stage.state.refusal(13n)).toBe("no-room");
     expect(stage.state.wants(13n)).toBe(false);
     expect(stage.state.wants(9n)).toBe(true);
@@ -106,6 +105,16 @@ describe("The buffer", () => {
       { reason: "evicted", blockNumber: 12n },
     ]);
     expect(stage.state.buffered).toEqual({ blocks: 3, bytes: 3 * bytes });
+  });
+
+  it("has no room while it holds its bytes and the next block among them", () => {
+    const stage = new Stage({ blocks: first(1), ...manualCommits, config: { blockBufferBytes: 2 * bytes } });
+    for (const number of [5, 6]) stage.pushBlock(chain, number);
+    // Nothing leaves before block 1 has come, so whoever brings it must not wait.
+    expect(stage.state.room).toBe(true);
+    stage.deliverBlock(chain, 1);
+    expect(stage.state.buffered.blocks).toBe(2);
+    expect(stage.state.room).toBe(false);
   });
 
   it("takes even a block larger than its bytes when it is the next one", () => {

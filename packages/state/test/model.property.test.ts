@@ -89,7 +89,24 @@ describe("State transfer in a hostile world", () => {
         expect(stage.state.buffered.blocks).toBe(0);
         expect(stage.state.stall).toBeUndefined();
       }),
-      { numRuns: 150 },
+      {
+        numRuns: 150,
+        // Forged blocks once filled the buffer, and nobody asked any more for the one that nothing could go on without.
+        examples: [
+          [
+            {
+              seed: 1834704975,
+              happenings: [
+                { type: "heights", height: 12 },
+                { type: "time", ms: 518 },
+              ],
+              commitMs: 0,
+              liars: 3,
+              lossPercent: 70,
+            },
+          ],
+        ],
+      },
     );
   });
 });
