@@ -42,6 +42,8 @@ export interface ChannelSurroundings {
   endpointOf(pkiId: PkiId): string;
   memberView(pkiId: PkiId): MemberView | undefined;
   emit(emission: Emission): void;
+  /** The ledger found that a block does not follow its chain. `from` is `undefined` for the orderer. */
+  onBlockRefused(from: PkiId | undefined, detail: string): void;
   /** A defect was met; the node closes. */
   onFault(error: unknown): void;
 }
@@ -323,6 +325,7 @@ export class ChannelShell implements Channel, RoutableChannel {
           pushed: output.blockNumber,
         });
       case "dropped":
+        if (output.reason === "refused-by-ledger") this.#around.onBlockRefused(output.from, output.detail ?? "");
         return drops.count("state", output.reason);
       default:
         return unreachable(output);

@@ -1,4 +1,11 @@
-import { type Comm, type CommEvent, type ConnectionView, createComm, type RemotePeer } from "@gossip/comm";
+import {
+  type Comm,
+  type CommEvent,
+  type ConnectionView,
+  createComm,
+  type HandshakeFailure,
+  type RemotePeer,
+} from "@gossip/comm";
 import { IdentityStore, type MessageCryptoService, type Removed, type Verified } from "@gossip/crypto";
 import {
   type ContactChanged,
@@ -253,6 +260,10 @@ class NodeShell implements GossipNode {
         return member === undefined ? undefined : this.#view(member);
       },
       emit: (element) => this.#emitterRun.push({ type: "add", element }),
+      onBlockRefused: (from, detail) => {
+        const org = from === undefined ? "" : (this.#identities.orgOf(from) ?? "");
+        this.#refuse({ what: "block", from: from ?? "orderer", org, reason: "broken-chain", detail });
+      },
       onFault: (error) => this.#onFault(error),
     });
     this.#channels.set(id, channel);
@@ -378,6 +389,8 @@ class NodeShell implements GossipNode {
         return this.#withdraw({ pkiId: event.old, cause: "replaced" });
       case "handshake-refused": {
         const { remoteAddress, claimed, org, reason, detail } = event;
+        this.#drops.count("handshake", reason);
+        if (isMishap(reason)) return this.#log.debug("handshake ended", { remoteAddress, reason, detail });
         const from = claimed === "" ? remoteAddress : claimed;
         return this.#refuse({ what: "handshake", from, org, reason, detail });
       }
@@ -520,6 +533,21 @@ class NodeShell implements GossipNode {
         };
       },
     });
+  }
+}
+
+/** A handshake that did not come about, though nobody was found unfit: both dialled at once, one was slow or closing. */
+function isMishap(reason: HandshakeFailure): boolean {
+  switch (reason) {
+    case "handshake-timeout":
+    case "stream-ended":
+    case "too-many-handshakes":
+    case "signing-failed":
+    case "probe":
+    case "closing":
+      return true;
+    default:
+      return false;
   }
 }
 
