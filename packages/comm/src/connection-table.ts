@@ -159,8 +159,6 @@ interface Connection {
   readonly stream: StreamId;
   readonly info: ConnectionInfo;
   readonly peer: Peer;
-  /** What was dialled; empty for an inbound stream. */
-  readonly endpoint: string;
   readonly openedAt: Millis;
   phase: "open" | "retired" | "closing";
   /** It has a message, or asked us to wait. */
@@ -181,6 +179,8 @@ interface Peer {
   readonly pkiId: PkiId;
   /** Where it was last said to be; empty when it only ever dialled us. */
   endpoint: string;
+  /** Where we dialled and found it; sends that know only this endpoint are for it. */
+  provenEndpoint: string;
   readonly queue: SendQueue;
   /** In order of opening. */
   readonly connections: Set<Connection>;
@@ -205,7 +205,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
   readonly #dials = new Map<DialId, Peer>();
   /** Peers whose dial waits for its turn, in order. */
   readonly #queuedDials = new Set<Peer>();
-  /** Endpoint of an open outbound connection → key of its peer, for sends that know no PKI-ID. */
+  /** Endpoint where we found a peer that is in the table → its key, for sends that know no PKI-ID. */
   readonly #owners = new Map<string, string>();
   /** PKI-IDs that were replaced → their successors (§14.14). */
   readonly #aliases: BoundedMap<string, PkiId>;
@@ -445,7 +445,9 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     const earlier = [...peer.connections].find((one) => isOpen(one) && one.info.direction === "outbound");
     if (peer !== dialling) this.#moveTo(peer, dialling, now);
     const dual = [...peer.connections].some((one) => isOpen(one) && one.info.direction === "inbound");
-    const connection = this.#addConnection(peer, stream, info, endpoint, now);
+    const connection = this.#addConnection(peer, stream, info, now);
+    this.#disown(peer);
+    peer.provenEndpoint = endpoint;
     this.#owners.set(endpoint, peer.key);
     if (earlier !== undefined) this.#closeConnection(earlier, false, now);
     if (dual) this.#timers.set(`grace ${peer.key}`, now + this.#config.graceMs);
@@ -488,7 +490,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     this.#backOff.clear(peer.key);
     if (peer.dial !== undefined && peer.dial.phase !== "establishing") this.#abandonDial(peer);
     const open = [...peer.connections].filter(isOpen);
-    const connection = this.#addConnection(peer, stream, info, "", now);
+    const connection = this.#addConnection(peer, stream, info, now);
     for (const one of open) if (one.info.direction === "inbound") this.#retire(one, now);
     const outbound = open.find((one) => one.info.direction === "outbound");
     if (outbound !== undefined && now - outbound.openedAt < this.#config.graceMs) {
@@ -509,6 +511,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
       key,
       pkiId,
       endpoint: "",
+      provenEndpoint: "",
       queue: new SendQueue({
         maxMessages: this.#config.sendBufferSize,
         maxBytes: this.#config.sendBufferBytes,
@@ -527,13 +530,12 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     return peer;
   }
 
-  #addConnection(peer: Peer, stream: StreamId, info: ConnectionInfo, endpoint: string, now: Millis): Connection {
+  #addConnection(peer: Peer, stream: StreamId, info: ConnectionInfo, now: Millis): Connection {
     assert(!this.#connections.has(stream), `expected stream ${stream} to be new`);
     const connection: Connection = {
       stream,
       info,
       peer,
-      endpoint,
       openedAt: now,
       phase: "open",
       busy: false,
@@ -600,7 +602,6 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     this.#connections.delete(stream);
     peer.connections.delete(connection);
     for (const kind of ["confirm", "retire", "close"] as const) this.#timers.clear(`${kind} ${stream}`);
-    this.#disown(peer, connection.endpoint);
     if (peer.active === connection) peer.active = undefined;
     if (peer.hold === connection) this.#releaseHold(peer);
     // Someone else has this key by now, or nobody: the peer was disconnected while the stream was still ending.
@@ -613,13 +614,6 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     if (!wasOpen || isConnected(peer)) return;
     this.#reportDisconnected(peer, detail);
     if (peer.dial === undefined) this.#onLost(peer, ok, provisional !== undefined, detail, now);
-  }
-
-  /** Sends to this endpoint no longer go to the peer, unless another of its connections was dialled there. */
-  #disown(peer: Peer, endpoint: string): void {
-    if (this.#owners.get(endpoint) !== peer.key) return;
-    const other = [...peer.connections].some((one) => isOpen(one) && one.endpoint === endpoint);
-    if (!other) this.#owners.delete(endpoint);
   }
 
   /** The last open connection has gone: redial once for what is waiting (§14.3), else let the peer go. */
@@ -662,7 +656,6 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     for (const connection of peer.connections) {
       this.#closeConnection(connection, true, now);
       this.#timers.clear(`confirm ${connection.stream}`);
-      this.#disown(peer, connection.endpoint);
     }
     this.#removePeer(peer);
     if (wasConnected) this.#reportDisconnected(peer, detail);
@@ -673,7 +666,13 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     this.#outputs.push({ type: "disconnected", pkiId: peer.pkiId, detail });
   }
 
+  /** Sends that know only its endpoint are no longer for this peer. */
+  #disown(peer: Peer): void {
+    if (this.#owners.get(peer.provenEndpoint) === peer.key) this.#owners.delete(peer.provenEndpoint);
+  }
+
   #removePeer(peer: Peer): void {
+    this.#disown(peer);
     for (const kind of ["grace", "hold", "redial"] as const) this.#timers.clear(`${kind} ${peer.key}`);
     this.#peers.delete(peer.key);
   }

@@ -217,11 +217,9 @@ export class Handshake implements Machine<HandshakeInput, HandshakeOutput> {
     return [{ type: "verify", identity: message.value.identity, signature, payload }];
   }
 
-  /** Everything that costs no signature. */
+  /** Everything that costs no signature. That PKI-ID and identity are there is part of decoding (page 01 §12). */
   #checkClaims(conn: ConnEstablish, envelope: Envelope): HandshakeOutput | undefined {
     const { self, secure, remoteTlsCertHash, direction } = this.#options;
-    if (conn.pkiId === "") return this.#refuse("malformed-conn", "expected a PKI-ID, got none");
-    if (conn.identity.length === 0) return this.#refuse("malformed-identity", "expected an identity, got none");
     if (envelope.signature.length === 0) return this.#refuse("unsigned", "expected a signed conn message, got none");
     const proven = this.#options.pkiIdOf(conn.identity);
     if (proven === undefined) {
