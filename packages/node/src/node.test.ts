@@ -1,10 +1,7 @@
-import { createComm } from "@gossip/comm";
-import { createMemoryNetwork } from "@gossip/comm/testing";
-import { channelMac, IdentityStore, seal, sealSecret, unsigned } from "@gossip/crypto";
-import { createFakeCrypto, type FakeCrypto, FakeTrust, makeFakeBlock } from "@gossip/crypto/testing";
-import { type Envelope, type GossipMessage, orgId, readMessage } from "@gossip/proto";
+import { channelMac, sealSecret, unsigned } from "@gossip/crypto";
+import { createFakeCrypto, makeFakeBlock } from "@gossip/crypto/testing";
+import { type Envelope, orgId } from "@gossip/proto";
 import {
-  aliveMessage,
   dataMessage,
   leadershipMessage,
   membershipRequest,
@@ -15,123 +12,21 @@ import {
   stateResponse,
   updateMessage,
 } from "@gossip/proto/testing";
-import { noMetrics, seededRandom, silentLogger } from "@gossip/runtime";
-import { VirtualClock } from "@gossip/runtime/testing";
-import { createMemoryLedger } from "@gossip/state/testing";
 import { afterEach, describe, expect, test } from "vitest";
+import { alive, channelName, meet, Scene, sealed } from "../test/support/scene.js";
 import type { Channel, GossipNode } from "./api.js";
 import { gossipDefaults } from "./config.js";
 import { createNode } from "./node.js";
 
-const channelName = "demo";
 const utf8 = new TextEncoder();
-/** The fake signs at once. */
-const sealed = (message: GossipMessage, crypto: FakeCrypto) => seal(message, crypto) as Envelope;
-
-/** One real node, and whoever a test makes connect to it, on virtual time. */
-class Scene {
-  readonly clock = new VirtualClock();
-  readonly trust = new FakeTrust({ wallMs: () => Number(this.clock.nowNanos() / 1_000_000n) });
-  readonly network = createMemoryNetwork({ schedule: (deliver) => this.clock.schedule(this.clock.now(), deliver) });
-  readonly opened: { close(): Promise<void> }[] = [];
-
-  async node(
-    name: string,
-    options: { readonly bootstrap?: string[]; readonly leader?: boolean; readonly org?: string } = {},
-  ) {
-    const crypto = createFakeCrypto({ org: options.org ?? "org1", name, trust: this.trust });
-    const endpoint = `${name}:7051`;
-    const node = await createNode({
-      identity: crypto.identity,
-      crypto,
-      advisor: crypto,
-      transport: this.network.transport(endpoint),
-      endpoint,
-      externalEndpoint: endpoint,
-      bootstrap: options.bootstrap ?? [],
-      clock: this.clock,
-      wall: this.clock,
-      random: seededRandom(this.opened.length),
-    });
-    this.opened.push(node);
-    const ledger = createMemoryLedger();
-    const channel = await node.join(channelName, {
-      ledger,
-      organizations: [orgId("org1"), orgId("org2")],
-      leader: options.leader ?? false,
-    });
-    return { node, channel, crypto, ledger };
-  }
-
-  /** A peer that completes the handshake and then says whatever the test likes. */
-  stranger(name: string, org = "org1") {
-    const crypto = createFakeCrypto({ org, name, trust: this.trust });
-    const heard: GossipMessage[] = [];
-    const comm = createComm({
-      transport: this.network.transport(`${name}:7051`),
-      crypto,
-      advisor: crypto,
-      identities: new IdentityStore({ crypto, advisor: crypto, self: crypto.identity }),
-      identity: crypto.identity,
-      clock: this.clock,
-      wall: this.clock,
-      random: seededRandom(99),
-      config: gossipDefaults,
-      log: silentLogger,
-      metrics: noMetrics,
-      onMessage(received) {
-        const payload = received.bytes.slice(2 + ((received.bytes[1] as number) > 127 ? 1 : 0));
-        const message = readMessage(payload);
-        if (message.ok) heard.push(message.value);
-        received.done();
-      },
-      onEvent() {},
-    });
-    this.opened.push(comm);
-    return { comm, crypto, heard };
-  }
-
-  async run(ms: number): Promise<void> {
-    const end = this.clock.now() + ms;
-    while (this.clock.nextAt <= end) {
-      this.clock.runNext();
-      await undefined;
-    }
-    this.clock.runUntil(end);
-  }
-
-  async close(): Promise<void> {
-    const closing = Promise.all(this.opened.map((one) => one.close()));
-    await this.run(10_000);
-    await closing;
-  }
-}
 
 let scene: Scene;
 afterEach(() => scene.close());
 
-/** A node and a stranger that is connected to it; `say` sends and lets it be handled. */
-async function setUp(org = "org1") {
+/** A node and a stranger that is connected to it. */
+async function setUp(strangerOrg = "org1") {
   scene = new Scene();
-  const { node, channel, ledger } = await scene.node("victim");
-  const { comm, crypto, heard } = scene.stranger("stranger", org);
-  const to = { pkiId: node.pkiId, endpoint: node.endpoint };
-  const say = async (envelope: Envelope | PromiseLike<Envelope>) => {
-    const before = new Map(node.drops);
-    comm.send(to, await envelope);
-    await scene.run(50);
-    return [...node.drops].filter(([reason, count]) => count !== (before.get(reason) ?? 0)).map(([reason]) => reason);
-  };
-  return { node, channel, ledger, comm, crypto, heard, say };
-}
-
-function alive(crypto: FakeCrypto, sequence: bigint, overrides: Partial<Parameters<typeof aliveMessage>[0]> = {}) {
-  return aliveMessage({
-    member: { endpoint: "stranger:7051", metadata: new Uint8Array(0), pkiId: crypto.pkiId },
-    time: { incarnation: 1n, sequence },
-    identity: crypto.identity,
-    ...overrides,
-  });
+  return meet(scene, { strangerOrg });
 }
 
 describe("a node among honest peers", () => {
