@@ -4,8 +4,11 @@ import { describeError, describeStack, exitCodes, Interrupted } from "./errors.j
 import { defaultBasePort, defaultShape } from "./network/defaults.js";
 import { noteLine, type Terminal } from "./terminal.js";
 
-/** What every command takes and gives: it is loaded only when it is run, so that `--help` does not load a network. */
+/** What a command does; its options are those it declares. It gives its exit code. */
 type Action<Options> = (options: Options, terminal: Terminal) => Promise<number>;
+
+/** A command is loaded only when it is run, so that `--help` does not load a network. */
+type Runner = <Options>(load: () => Promise<Action<Options>>) => (this: Command, ...given: unknown[]) => Promise<void>;
 
 /**
  * Runs one command line.
@@ -32,18 +35,44 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
 }
 
 function createProgram(terminal: Terminal, onExit: (code: number) => void): Command {
-  const runs =
-    <Options>(load: () => Promise<Action<Options>>, extra?: (...args: string[]) => Partial<Options>) =>
-    async (...received: unknown[]) => {
-      // Commander passes arguments, then options, then the command.
-      const options = received.at(-2) as Options;
-      const positional = received.slice(0, -2) as string[];
-      onExit(await (await load())({ ...options, ...extra?.(...positional) }, terminal));
+  const runs: Runner = (load) =>
+    async function run(this: Command, ...given: unknown[]) {
+      // Commander passes the arguments first; their names and types are those that each command declares below.
+      const named = this.registeredArguments.map((argument, index) => [argument.name(), given[index]]);
+      const options = { ...this.opts(), ...Object.fromEntries(named) };
+      onExit(await (await load())(options as never, terminal));
     };
   const program = new Command("gossip")
     .description("A development network of gossip peers and orderers, and a look into it.")
     .version(version(), "-V, --version", "print the version");
-  const network = program.command("network").description("run, watch and stop a network on this machine");
+  addNetwork(program.command("network").description("run, watch and stop a network on this machine"), runs);
+  program
+    .command("submit")
+    .description("submit each line of a file as one transaction, and wait until the orderer has acknowledged all")
+    .argument("[file]", "the file; without it, or with -, standard input", "-")
+    .addOption(dirOption())
+    .option("--json", "print one JSON object")
+    .action(runs(async () => (await import("./commands/submit.js")).submit));
+  program
+    .command("blocks")
+    .description("print the blocks of a peer: number, hash and transactions")
+    .requiredOption("--peer <name>", "the peer, e.g. peer0.org1")
+    .addOption(dirOption())
+    .addOption(new Option("--from <number>", "first block").argParser(blockNumber).default(0n, "0"))
+    .option("--follow", "go on with new blocks as they are committed")
+    .option("--json", "print one JSON object per block")
+    .action(runs(async () => (await import("./commands/blocks.js")).showBlocks));
+  addStart(program.command("peer").description("run a peer"), "peer").action(
+    runs(async () => (await import("./commands/peer-start.js")).startPeer),
+  );
+  addStart(program.command("orderer").description("run a development orderer"), "orderer").action(
+    runs(async () => (await import("./commands/orderer-start.js")).startOrderer),
+  );
+  for (const command of everyCommand(program)) settle(command, terminal);
+  return program;
+}
+
+function addNetwork(network: Command, runs: Runner): void {
   withShape(network.command("up"))
     .description("start a network in the foreground; the keys and ledgers of its folder are made once and used again")
     .addOption(dirOption())
@@ -53,7 +82,7 @@ function createProgram(terminal: Terminal, onExit: (code: number) => void): Comm
     .addOption(
       new Option("--demo-traffic [rate]", "submit transactions of its own, so many per second")
         .argParser(positive)
-        .preset(1),
+        .preset("1"),
     )
     .addHelpText(
       "after",
@@ -82,35 +111,6 @@ function createProgram(terminal: Terminal, onExit: (code: number) => void): Comm
     .description("stop every process of a network, whoever started it")
     .addOption(dirOption())
     .action(runs(async () => (await import("./commands/network-down.js")).networkDown));
-  program
-    .command("submit")
-    .description("submit each line of a file as one transaction, and wait until the orderer has acknowledged all")
-    .argument("[file]", "the file; without it, or with -, standard input", "-")
-    .addOption(dirOption())
-    .option("--json", "print one JSON object")
-    .action(
-      runs(
-        async () => (await import("./commands/submit.js")).submit,
-        (file = "-") => ({ file }),
-      ),
-    );
-  program
-    .command("blocks")
-    .description("print the blocks of a peer: number, hash and transactions")
-    .requiredOption("--peer <name>", "the peer, e.g. peer0.org1")
-    .addOption(dirOption())
-    .addOption(new Option("--from <number>", "first block").argParser(blockNumber).default(0n, "0"))
-    .option("--follow", "go on with new blocks as they are committed")
-    .option("--json", "print one JSON object per block")
-    .action(runs(async () => (await import("./commands/blocks.js")).showBlocks));
-  addStart(program.command("peer").description("run a peer"), "peer").action(
-    runs(async () => (await import("./commands/peer-start.js")).startPeer),
-  );
-  addStart(program.command("orderer").description("run a development orderer"), "orderer").action(
-    runs(async () => (await import("./commands/orderer-start.js")).startOrderer),
-  );
-  for (const command of everyCommand(program)) settle(command, terminal);
-  return program;
 }
 
 function addStart(group: Command, kind: "peer" | "orderer"): Command {

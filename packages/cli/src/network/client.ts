@@ -8,7 +8,7 @@ import {
   transactionData,
 } from "@gossip/crypto";
 import { type Broadcaster, type ClientTls, createBroadcaster, createDeliver, type Deliver } from "@gossip/deliver";
-import { readBlock } from "@gossip/proto/fabric";
+import { type Block, readBlock } from "@gossip/proto/fabric";
 import { GossipError, systemRandom, systemWallClock } from "@gossip/runtime";
 import type { NetworkFile } from "./network-file.js";
 import { readOrdererConfig } from "./orderer-file.js";
@@ -17,8 +17,8 @@ import { clientName, networkPaths } from "./paths.js";
 /** What a block brought, for a client that follows the channel. */
 export interface FollowedBlock {
   readonly number: bigint;
-  /** Data of its transactions in order; empty for a block of configuration. */
-  readonly transactions: readonly Uint8Array[];
+  /** How many it holds; none for a block of configuration. */
+  readonly transactions: number;
 }
 
 /** A member of the network's first organization that submits transactions and may read the channel. */
@@ -81,10 +81,16 @@ export async function openClient(dir: string, file: NetworkFile): Promise<Networ
         position: { next: 1n, lastHash: hashOf(genesis) },
         verify: (blockNumber, block) => crypto.verifyBlock(channel, blockNumber, block),
         async onBlock(number, _, block) {
-          onBlock({ number, transactions: block.data.flatMap((entry) => transactionData(entry) ?? []) });
+          onBlock({ number, transactions: transactionCount(block) });
         },
       }),
   };
+}
+
+/** A configuration stands alone in its block (protocol page 13 §4.2), so of many transactions none has to be decoded. */
+function transactionCount({ data: [first, ...more] }: Block): number {
+  if (first === undefined) return 0;
+  return more.length > 0 || transactionData(first) !== undefined ? 1 + more.length : 0;
 }
 
 /** Lengths of the data and of what holds it take up to this many bytes more than those of an empty transaction. */

@@ -56,7 +56,8 @@ export interface RunPeer {
   readonly sha256: string;
 }
 
-const pollMs = 200;
+/** While transactions are on their way, peers have better things to do than to answer; the last block is waited for eagerly. */
+const pollMs = { busy: 500, last: 100 } as const;
 /** Without a step forward for so long, a run will not end by itself. */
 const stallMs = 120_000;
 
@@ -144,7 +145,7 @@ class Run {
     this.#client = client;
     this.#broadcaster = client.submitter();
     this.#follower = client.follow(({ number, transactions }) => {
-      this.#ordered = { height: Number(number) + 1, transactions: this.#ordered.transactions + transactions.length };
+      this.#ordered = { height: Number(number) + 1, transactions: this.#ordered.transactions + transactions };
       this.#totals.set(Number(number), this.#ordered.transactions);
     });
   }
@@ -190,11 +191,12 @@ class Run {
       report();
       if (total !== undefined && transactions >= total && lagging.length === 0) return;
       const now = `${this.#progress.submitted} ${this.#progress.acknowledged} ${this.#ordered.transactions} ${this.#committedHeight}`;
-      stalledMs = now === seen ? stalledMs + pollMs : 0;
+      const pauseMs = total !== undefined && this.#ordered.transactions >= total ? pollMs.last : pollMs.busy;
+      stalledMs = now === seen ? stalledMs + pauseMs : 0;
       seen = now;
       // An input that pauses is no stall; what was given and does not get through is.
       if (stalledMs > stallMs && this.#committed() < this.#progress.submitted) throw this.#stalled(lagging);
-      await delay(pollMs);
+      await delay(pauseMs);
     }
   }
 
