@@ -113,6 +113,45 @@ describe("The requester goes on", () => {
     expect(stage.drops).toEqual([]);
   });
 
+  it("only when there is room for bytes, while the ledger is slow, and takes the nearest blocks first", () => {
+    const blockBufferBytes = 3 * (chain[1]?.length ?? 0);
+    const stage = new Stage({ blocks: first(1), commitMs: 1000, config: { blockBufferBytes } });
+    const honest = honestPeer("a", first(12));
+    const answer: StagedPeer["answer"] = (request) => {
+      const { payloads = [] } = honest.answer(request) ?? {};
+      return { afterMs: 10, payloads: payloads.toReversed() };
+    };
+    stage.meet({ ...honest, answer });
+    stage.clock.runFor(1000);
+    expect(stage.all("request")).toHaveLength(1);
+    expect(stage.all("dropped")).toMatchObject([{ reason: "no-room", count: 8, blockNumber: 4n }]);
+    stage.clock.runFor(12_000);
+    expect(stage.state.height).toBe(12n);
+  });
+
+  it("from where pushes left off while all peers were resting", () => {
+    const stage = new Stage({ blocks: first(1) });
+    stage.meet(silentPeer("a", 20n));
+    stage.clock.runFor(3300);
+    expect(stage.all("attempt-failed")).toHaveLength(1);
+    stage.pushBlock(chain, 1);
+    stage.clock.runFor(1000);
+    const [before, after] = stage.all("request");
+    expect(after).toMatchObject({ start: 2n, end: 12n });
+    expect(after?.nonce).not.toBe(before?.nonce);
+  });
+
+  it("with the nearest block at once when the ledger has refused it", () => {
+    const stage = new Stage({ blocks: first(1), commitMs: 1000 });
+    const forged = makeChain(2, { variant: 5 });
+    stage.pushBlock(forged, 1);
+    stage.meet(silentPeer("a", 3n), honestPeer("b", first(2)));
+    stage.clock.runFor(500);
+    expect(stage.last("request")).toMatchObject({ to: peerId("a"), start: 2n });
+    stage.clock.runFor(500);
+    expect(stage.last("request")).toMatchObject({ start: 1n });
+  });
+
   it("when pushes have brought the range it waits for", () => {
     const stage = new Stage({ blocks: first(1) });
     stage.meet(silentPeer("a", 3n));
