@@ -1,9 +1,24 @@
 import type { IdentityStore, MessageCryptoService, SecurityAdvisor, Verdict } from "@gossip/crypto";
 import { reject } from "@gossip/crypto";
 import type { PkiId } from "@gossip/proto";
-import { type Clock, errorText, isPromise, type MaybePromise, run, type WallClock, wallMillis } from "@gossip/runtime";
-import { type ConnectionInfo, Handshake, type HandshakeFailure, type HandshakeOutput } from "./handshake.js";
-import type { Stream, StreamHandlers } from "./ports.js";
+import {
+  type Clock,
+  errorText,
+  isPromise,
+  type MaybePromise,
+  type Run,
+  run,
+  type WallClock,
+  wallMillis,
+} from "@gossip/runtime";
+import {
+  type ConnectionInfo,
+  Handshake,
+  type HandshakeFailure,
+  type HandshakeInput,
+  type HandshakeOutput,
+} from "./handshake.js";
+import type { Stream, StreamEnd, StreamHandlers } from "./ports.js";
 
 /** What every handshake of a node needs. */
 export interface HandshakeContext {
@@ -53,92 +68,117 @@ export function authenticate(
   context: HandshakeContext,
   options: AuthenticateOptions,
 ): (detail: string) => void {
-  const { crypto, advisor, identities, clock, wall } = context;
-  let handlers: StreamHandlers | undefined;
-  const machine = new Handshake({
-    direction: stream.direction,
-    remoteAddress: stream.remoteAddress,
-    secure: context.secure,
-    localTlsCertHash: stream.localTlsCertHash,
-    remoteTlsCertHash: stream.remoteTlsCertHash,
-    self: context.self,
-    expected: options.expected,
-    probe: options.probe,
-    timeoutMs: context.timeoutMs,
-    pkiIdOf: (identity) => crypto.pkiIdOf(identity),
-    orgOf: (identity) => advisor.orgOf(identity),
-    orgOfKnown: (pkiId) => identities.orgOf(pkiId),
-  });
-  const running = run(machine, { clock, perform });
+  const running = new RunningHandshake(stream, context, options);
+  running.start();
+  return (detail) => running.cancel(detail);
+}
 
-  function perform(output: HandshakeOutput): void {
+class RunningHandshake {
+  readonly #stream: Stream;
+  readonly #context: HandshakeContext;
+  readonly #options: AuthenticateOptions;
+  readonly #run: Run<HandshakeInput>;
+  /** Who has taken over the stream. */
+  #next: StreamHandlers | undefined;
+
+  constructor(stream: Stream, context: HandshakeContext, options: AuthenticateOptions) {
+    const { crypto, advisor, identities, clock, self, secure, timeoutMs } = context;
+    this.#stream = stream;
+    this.#context = context;
+    this.#options = options;
+    const machine = new Handshake({
+      direction: stream.direction,
+      remoteAddress: stream.remoteAddress,
+      secure,
+      localTlsCertHash: stream.localTlsCertHash,
+      remoteTlsCertHash: stream.remoteTlsCertHash,
+      self,
+      expected: options.expected,
+      probe: options.probe,
+      timeoutMs,
+      pkiIdOf: (identity) => crypto.pkiIdOf(identity),
+      orgOf: (identity) => advisor.orgOf(identity),
+      orgOfKnown: (pkiId) => identities.orgOf(pkiId),
+    });
+    this.#run = run(machine, { clock, perform: (output) => this.#perform(output) });
+  }
+
+  start(): void {
+    this.#stream.start({
+      onMessage: (bytes) => this.#onMessage(bytes),
+      onDrain: () => this.#next?.onDrain(),
+      onEnd: (end) => this.#onEnd(end),
+    });
+    this.#run.push({ type: "start" });
+  }
+
+  cancel(detail: string): void {
+    this.#run.close();
+    this.#stream.close(detail);
+  }
+
+  #onMessage(bytes: Uint8Array): void {
+    if (this.#next !== undefined) return this.#next.onMessage(bytes);
+    // What follows belongs to whoever takes over, and waits until the handshake has ended.
+    this.#stream.setReading(false);
+    this.#run.push({ type: "received", bytes });
+  }
+
+  #onEnd(end: StreamEnd): void {
+    if (this.#next !== undefined) return this.#next.onEnd(end);
+    this.#run.push({ type: "stream-end", detail: end.detail });
+  }
+
+  #perform(output: HandshakeOutput): void {
+    const { crypto, identities, clock, wall } = this.#context;
     switch (output.type) {
       case "sign":
         settle(
           () => crypto.sign(output.payload),
-          (signature) => running.push({ type: "signed", signature }),
-          (error) => running.push({ type: "sign-failed", detail: errorText(error) }),
+          (signature) => this.#run.push({ type: "signed", signature }),
+          (error) => this.#run.push({ type: "sign-failed", detail: errorText(error) }),
         );
         return;
       case "send":
-        stream.send(output.bytes);
-        options.onEstablishSent();
+        this.#stream.send(output.bytes);
+        this.#options.onEstablishSent();
         return;
       case "verify":
         judge(
           () => crypto.verify(output.identity, output.signature, output.payload),
-          (verdict) => running.push({ type: "verified", verdict }),
+          (verdict) => this.#run.push({ type: "verified", verdict }),
         );
         return;
       case "admit":
         judge(
           () => identities.put(output.pkiId, output.identity, clock.now(), wallMillis(wall)),
-          (verdict) => running.push({ type: "admitted", verdict }),
+          (verdict) => this.#run.push({ type: "admitted", verdict }),
         );
         return;
-      case "authenticated": {
-        running.close();
-        const { info, probe } = output;
-        options.onResult({ ok: true, info, probe, attach });
-        return;
-      }
-      case "refused": {
-        running.close();
-        const { reason, detail, claimed, org } = output;
-        stream.close(`${reason}: ${detail}`);
-        options.onResult({ ok: false, reason, detail, claimed, org });
-        return;
-      }
       case "dropped":
         // The stream is paused after its first message, so there is no second one to lose.
         return;
+      default:
+        return this.#finish(output);
     }
   }
 
-  function attach(next: StreamHandlers): void {
-    handlers = next;
-    stream.setReading(true);
+  #finish(output: Extract<HandshakeOutput, { type: "authenticated" | "refused" }>): void {
+    this.#run.close();
+    if (output.type === "authenticated") {
+      const { info, probe } = output;
+      this.#options.onResult({ ok: true, info, probe, attach: (handlers) => this.#attach(handlers) });
+      return;
+    }
+    const { reason, detail, claimed, org } = output;
+    this.#stream.close(`${reason}: ${detail}`);
+    this.#options.onResult({ ok: false, reason, detail, claimed, org });
   }
 
-  stream.start({
-    onMessage(bytes) {
-      if (handlers !== undefined) return handlers.onMessage(bytes);
-      // What follows belongs to whoever takes over, and waits until the handshake has ended.
-      stream.setReading(false);
-      running.push({ type: "received", bytes });
-    },
-    onDrain: () => handlers?.onDrain(),
-    onEnd(end) {
-      if (handlers !== undefined) return handlers.onEnd(end);
-      running.push({ type: "stream-end", detail: end.detail });
-    },
-  });
-  running.push({ type: "start" });
-
-  return (detail) => {
-    running.close();
-    stream.close(detail);
-  };
+  #attach(handlers: StreamHandlers): void {
+    this.#next = handlers;
+    this.#stream.setReading(true);
+  }
 }
 
 /** As `settle`, for verdicts: cryptography that breaks its duty and throws refuses, and does no more harm. */

@@ -15,9 +15,14 @@ import {
 import { authenticate, type HandshakeContext, type HandshakeResult } from "./authenticate.js";
 import { type CommMetrics, commMetrics } from "./comm-metrics.js";
 import { type CommConfig, checkCommConfig } from "./config.js";
+import { ConnectionTable } from "./connection-table.js";
+import type { ConnectionInfo, HandshakeFailure } from "./handshake.js";
+import { PendingHandshakes } from "./pending-handshakes.js";
+import type { Stream, Transport } from "./ports.js";
+import { type Received, Receiver } from "./receiver.js";
+import type { Lane } from "./send-queue.js";
 import {
   type CommDropReason,
-  ConnectionTable,
   type ConnectionView,
   type DialId,
   type RemotePeer,
@@ -25,12 +30,7 @@ import {
   type TableInput,
   type TableOutput,
   tableTimes,
-} from "./connection-table.js";
-import type { ConnectionInfo, HandshakeFailure } from "./handshake.js";
-import { PendingHandshakes } from "./pending-handshakes.js";
-import type { Stream, Transport } from "./ports.js";
-import { type Received, Receiver } from "./receiver.js";
-import type { Lane } from "./send-queue.js";
+} from "./table-types.js";
 
 /** What happened; given to `onEvent` in order, and written to log and metrics as well. */
 export type CommEvent =

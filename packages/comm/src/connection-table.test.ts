@@ -2,16 +2,16 @@ import { type PkiId, pkiId } from "@gossip/proto";
 import { seededRandom } from "@gossip/runtime";
 import { checkMachineLaws } from "@gossip/runtime/testing";
 import { describe, expect, it } from "vitest";
+import { ConnectionTable } from "./connection-table.js";
+import type { ConnectionInfo } from "./handshake.js";
+import type { Lane } from "./send-queue.js";
 import {
-  ConnectionTable,
   type ConnectionTableConfig,
   type RemotePeer,
   type TableInput,
   type TableOutput,
   tableTimes,
-} from "./connection-table.js";
-import type { ConnectionInfo } from "./handshake.js";
-import type { Lane } from "./send-queue.js";
+} from "./table-types.js";
 
 const config: ConnectionTableConfig = {
   ...tableTimes,

@@ -1,12 +1,7 @@
 import type { PkiId } from "@gossip/proto";
 import { type Millis, type Random, wake } from "@gossip/runtime";
-import {
-  ConnectionTable,
-  type StreamId,
-  type TableInput,
-  type TableOutput,
-  tableTimes,
-} from "../../src/connection-table.js";
+import { ConnectionTable } from "../../src/connection-table.js";
+import { type StreamId, type TableInput, type TableOutput, tableTimes } from "../../src/table-types.js";
 
 export type Side = "left" | "right";
 

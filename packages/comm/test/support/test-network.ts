@@ -34,6 +34,8 @@ export interface OpenOptions {
   /** In place of the one in memory. */
   readonly transport?: Transport & { readonly endpoint: string };
   readonly metrics?: Metrics;
+  /** In place of what the others believe. */
+  readonly trust?: FakeTrust;
   /** Leaves `done` to the test. */
   readonly holdsMessages?: boolean;
 }
@@ -89,7 +91,7 @@ export class TestNode implements RemotePeer {
 
   constructor(network: TestNetwork, options: TestNetworkOptions, fullName: string, own: OpenOptions, seed: number) {
     const [org = "", name = ""] = fullName.split(":");
-    const fake = createFakeCrypto({ org, name, trust: network.trust });
+    const fake = createFakeCrypto({ org, name, trust: own.trust ?? network.trust });
     const crypto = { ...fake, ...own.crypto };
     this.endpoint = own.transport?.endpoint ?? `${name}:7051`;
     this.identity = fake.identity;
