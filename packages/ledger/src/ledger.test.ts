@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GossipError } from "@gossip/runtime";
 import { ledgerCases, makeChain } from "@gossip/state/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type BlockLedger, createLedger } from "./ledger.js";
+import { createTemporaryLedger } from "./testing/index.js";
 
 let dir: string;
 
@@ -28,7 +29,14 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 }
 
 describe("The LevelDB ledger", () => {
-  for (const { name, run } of ledgerCases) it(name, () => run(open));
+  for (const { name, run } of ledgerCases) it(name, () => run(createTemporaryLedger));
+
+  it("leaves nothing behind when it is temporary", async () => {
+    const ledger = await createTemporaryLedger();
+    await commitAll(ledger, makeChain(2));
+    await ledger.close();
+    expect(existsSync(ledger.dir)).toBe(false);
+  });
 
   it("has its height, last hash and blocks again after it was closed and opened", async () => {
     const chain = makeChain(30);

@@ -220,8 +220,10 @@ class LevelLedger implements BlockLedger {
       await this.#store.batch(batch, { sync: true });
     } catch (error) {
       this.#suspect = true;
+      // Whatever it was, the blocks were sound: other codes would say that they were not.
       const wanted = `expected to write block ${passed[0]?.blockNumber} of channel ${this.channel} in ${this.dir}`;
-      const failure = error instanceof GossipError ? error : storageError(wanted, error);
+      const isStorage = error instanceof GossipError && error.code === "storage";
+      const failure = isStorage ? error : storageError(wanted, error);
       for (const { reject } of passed) reject(failure);
       return;
     }

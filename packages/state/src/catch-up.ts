@@ -3,7 +3,7 @@ import { assert, BoundedMap, type Millis, pick, type Random, type Timers } from 
 import type { StateConfig } from "./config.js";
 import type { BufferRefusal, PayloadBuffer } from "./payload-buffer.js";
 import type { PeerRecord } from "./peer-record.js";
-import type { AttemptFailure, StateDropReason, StateInput, StateOutput, StatePeer } from "./state-transfer.js";
+import type { AttemptFailure, StateDropReason, StateInput, StateOutput, StatePeer } from "./state-messages.js";
 
 /** The timers of the machine; all but `commit-retry` are the requester's. */
 export type StateTimer = "check" | "grace" | "answer" | "rest" | "commit-retry";

@@ -3,12 +3,5 @@ export { resolveStateConfig, type StateConfig, stateDefaults } from "./config.js
 export type { Ledger } from "./ledger.js";
 export type { BlockSource } from "./payload-buffer.js";
 export { type ReadBlocksRange, type ReadBlocksResult, readBlocks } from "./read-blocks.js";
-export {
-  type AttemptFailure,
-  type StateDropReason,
-  type StateInput,
-  type StateOutput,
-  type StatePeer,
-  StateTransfer,
-  type StateTransferOptions,
-} from "./state-transfer.js";
+export type { AttemptFailure, StateDropReason, StateInput, StateOutput, StatePeer } from "./state-messages.js";
+export { StateTransfer, type StateTransferOptions } from "./state-transfer.js";

@@ -1,7 +1,7 @@
 import type { BlockPayload, PkiId } from "@gossip/proto";
 import { assert, BoundedMap } from "@gossip/runtime";
 import type { StateConfig } from "./config.js";
-import type { StateDropReason, StateInput, StateOutput } from "./state-transfer.js";
+import type { StateDropReason, StateInput, StateOutput } from "./state-messages.js";
 
 /** A valid request of a peer; `end` is exclusive. */
 interface QueuedRequest {

@@ -1,1 +1,1 @@
-export {};
+export { createTemporaryLedger } from "./temporary-ledger.js";
