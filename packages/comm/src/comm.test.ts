@@ -437,6 +437,7 @@ describe("Comm", () => {
     expect(bob.eventsOf("presumed-dead")).toEqual([]);
     expect(bob.texts).toEqual(["one"]);
     expect(alice.comm.connections).toEqual([]);
+    expect(alice.eventsOf("dropped")).toMatchObject([{ pkiId: bob.pkiId, reason: "closing" }]);
   });
 
   describe("createComm", () => {

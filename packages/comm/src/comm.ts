@@ -158,8 +158,7 @@ class StreamComm implements Comm {
   }
 
   send(peer: RemotePeer, envelope: Envelope, lane: Lane = "control"): void {
-    this.#running.push({ type: "send", peer, bytes: this.#encode(envelope), lane });
-    this.#metrics.queueBytes.set(this.#table.queuedBytes);
+    this.#submit({ type: "send", peer, bytes: this.#encode(envelope), lane }, peer.pkiId);
   }
 
   disconnect(pkiId: PkiId, detail: string): void {
@@ -238,6 +237,16 @@ class StreamComm implements Comm {
     const limit = this.#options.config.maxPendingHandshakes;
     if (this.#probes.size < limit) return undefined;
     return { reason: "too-many-handshakes", detail: `expected at most ${limit} probes in progress` };
+  }
+
+  #submit(input: Extract<TableInput, { type: "send" | "respond" }>, pkiId: PkiId): void {
+    // The table is not driven any more once we have closed, and nothing is dropped in silence.
+    if (this.#closed !== undefined) {
+      this.#report({ type: "dropped", pkiId, reason: "closing", bytes: input.bytes.length });
+      return;
+    }
+    this.#running.push(input);
+    this.#metrics.queueBytes.set(this.#table.queuedBytes);
   }
 
   #encode(envelope: Envelope): Uint8Array {
@@ -349,7 +358,7 @@ class StreamComm implements Comm {
       maxMessages: recvBufferSize,
       maxBytes: recvBufferBytes,
       respond: (envelope, lane) => {
-        this.#running.push({ type: "respond", pkiId: info.pkiId, bytes: this.#encode(envelope), lane });
+        this.#submit({ type: "respond", pkiId: info.pkiId, bytes: this.#encode(envelope), lane }, info.pkiId);
       },
       onReceived: (received) => {
         this.#metrics.received.add(1);

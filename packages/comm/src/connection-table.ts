@@ -218,8 +218,9 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
   /** What is kept has the bounds of the queue; past them, to keep on sending is worth more than to be able to repeat. */
   #keepUntilConfirmed(connection: Connection, kept: QueuedMessage[], message: QueuedMessage): void {
     kept.push(message);
-    const bytes = kept.reduce((sum, one) => sum + one.bytes.length, 0);
-    if (kept.length > this.#config.sendBufferSize || bytes > this.#config.sendBufferBytes) this.#confirm(connection);
+    connection.provisionalBytes += message.bytes.length;
+    const { sendBufferSize, sendBufferBytes } = this.#config;
+    if (kept.length > sendBufferSize || connection.provisionalBytes > sendBufferBytes) this.#confirm(connection);
   }
 
   #onReady(stream: StreamId, ready: boolean, now: Millis): void {
@@ -415,6 +416,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
       phase: "open",
       busy: false,
       provisional: [],
+      provisionalBytes: 0,
     };
     if (!isConnected(peer)) {
       this.#connectedPeers++;

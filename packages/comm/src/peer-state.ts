@@ -15,6 +15,7 @@ export interface Connection {
   busy: boolean;
   /** Written while provisional; `undefined` once confirmed. */
   provisional: QueuedMessage[] | undefined;
+  provisionalBytes: number;
 }
 
 /** An attempt to reach a peer. */

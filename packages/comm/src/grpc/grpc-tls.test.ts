@@ -177,7 +177,7 @@ describe("createGrpcTransport", () => {
     client.close();
   });
 
-  it("gives up a ping that is not answered", async () => {
+  it("gives up a ping or a dial that is not answered", async () => {
     const silent = createServer(() => {}).listen(0, "127.0.0.1");
     await new Promise((resolve) => silent.once("listening", resolve));
     const address = silent.address();
@@ -185,6 +185,8 @@ describe("createGrpcTransport", () => {
     const alice = await open();
     const result = await new Promise((resolve) => alice.ping(`127.0.0.1:${port}`, 200, resolve));
     expect(result).toMatchObject({ ok: false });
+    const dialled = await new Promise((resolve) => alice.dial(`127.0.0.1:${port}`, 200, resolve));
+    expect(dialled).toEqual({ ok: false, detail: "no stream within 200 ms" });
     silent.close();
   });
 
