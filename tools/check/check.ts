@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../tidy/packages.js";
+import { reportFile, type UnitReport } from "./unit-report.js";
 
 interface Check {
   readonly name: string;
@@ -14,7 +15,7 @@ interface Check {
   readonly command: readonly string[];
 }
 
-const report = join(root, "node_modules", ".gossip-tests.json");
+const report = join(root, "node_modules", ".gossip-unit-report.json");
 
 const checks: readonly Check[] = [
   {
@@ -22,16 +23,28 @@ const checks: readonly Check[] = [
     what: "the compiler, over code, tests, tools, examples and benches",
     command: ["tsc", "--noEmit", "-p", "tsconfig.json"],
   },
-  { name: "lint", what: "linter and formatter", command: ["biome", "ci", "--error-on-warnings", "."] },
+  {
+    name: "lint",
+    what: "linter and formatter",
+    command: ["biome", "ci", "--error-on-warnings", "--max-diagnostics=200", "."],
+  },
   {
     name: "unit",
     what: "unit, property, conformance, simulation, interoperability and tidy tests",
-    command: ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+    // A missing snapshot and a forgotten `.only` are failures here, as in CI.
+    command: [
+      "vitest",
+      "run",
+      "--update=none",
+      "--allowOnly=false",
+      "--reporter=default",
+      "--reporter=./tools/check/unit-report.ts",
+    ],
   },
-  { name: "unused", what: "unused code and dependencies", command: ["knip"] },
+  { name: "unused", what: "unused code and dependencies", command: ["knip", "--no-progress"] },
   {
     name: "packs",
-    what: "each package packed, installed alone, imported, linted, its README example type-checked and run",
+    what: "each package packed, installed alone, imported, linted; the examples of all READMEs type-checked and run",
     command: ["tsx", "tools/check/packs.ts"],
   },
   { name: "size", what: "sizes of what is published", command: ["size-limit"] },
@@ -52,38 +65,44 @@ const results = checks
     const started = performance.now();
     const { status } = spawnSync(join(root, "node_modules", ".bin", program), args, {
       cwd: root,
+      env: { ...process.env, [reportFile]: report },
       stdio: ["ignore", "inherit", "inherit"],
     });
     return { name, ok: status === 0, seconds: (performance.now() - started) / 1000 };
   });
 
+const unit = results.find(({ name }) => name === "unit");
+const tests = unit === undefined ? undefined : readReport(unit.ok);
+const skipped = tests?.skipped ?? [];
+const unexplained = skipped.filter(({ reason }) => reason === undefined);
+
 process.stdout.write("\n");
+for (const { file, name, reason } of skipped) {
+  process.stdout.write(`skipped: ${file}: ${name}${reason === undefined ? "" : `: ${reason}`}\n`);
+}
+if (unexplained.length > 0) {
+  process.stdout.write(`expected every skipped test to carry a reason, got ${unexplained.length} without\n`);
+}
 for (const { name, ok, seconds } of results) {
   process.stdout.write(`${ok ? "ok    " : "FAILED"} ${name.padEnd(8)} ${seconds.toFixed(1)} s\n`);
 }
-const tests = readTests();
-const others = results.filter(({ name }) => name !== "unit");
-const passed = tests.passed + others.filter(({ ok }) => ok).length;
-const failed = tests.failed + others.filter(({ ok }) => !ok).length;
-process.stdout.write(`\n${passed} passed, ${failed} failed${tests.skipped > 0 ? `, ${tests.skipped} skipped` : ""}\n`);
-process.exit(results.every(({ ok }) => ok) ? 0 : 1);
 
-function readTests(): { readonly passed: number; readonly failed: number; readonly skipped: number } {
-  if (!results.some(({ name }) => name === "unit")) return { passed: 0, failed: 0, skipped: 0 };
+// The last line counts tests, and each other check as one.
+const others = results.filter((result) => result !== unit);
+const passed = (tests?.passed ?? 0) + others.filter(({ ok }) => ok).length;
+const failed = (tests?.failed ?? 0) + unexplained.length + others.filter(({ ok }) => !ok).length;
+process.stdout.write(
+  `\n${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}\n`,
+);
+process.exitCode = failed === 0 ? 0 : 1;
+
+/** What the tests left behind, which is nothing if their runner did not come to its end. */
+function readReport(ok: boolean): UnitReport {
+  let read: UnitReport = { passed: 0, failed: 1, skipped: [] };
   try {
-    const counts = JSON.parse(readFileSync(report, "utf8")) as {
-      numPassedTests: number;
-      numFailedTests: number;
-      numPendingTests: number;
-      numTodoTests: number;
-    };
-    return {
-      passed: counts.numPassedTests,
-      failed: counts.numFailedTests,
-      skipped: counts.numPendingTests + counts.numTodoTests,
-    };
+    read = JSON.parse(readFileSync(report, "utf8")) as UnitReport;
   } catch {
-    // The runner itself did not come to an end.
-    return { passed: 0, failed: 1, skipped: 0 };
+    // Counted as the one failure above.
   }
+  return ok || read.failed > 0 ? read : { ...read, failed: 1 };
 }
