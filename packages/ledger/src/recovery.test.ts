@@ -315,19 +315,19 @@ async function withoutPermission(path: string, run: () => Promise<void>): Promis
   }
 }
 
+const noModes = "Windows has no file modes";
+
 describe("A directory without permission", () => {
-  it.skipIf(process.platform === "win32")("is refused with its name when a ledger should be made in it", async () => {
+  it("is refused with its name when a ledger should be made in it", async ({ skip }) => {
+    skip(process.platform === "win32", noModes);
     rmSync(join(dir, "demo"), { recursive: true });
     await withoutPermission(dir, () => expectRefused("storage", /demo/, /permission denied/i));
   });
 
-  it.skipIf(process.platform === "win32")(
-    "is refused when a ledger lies in it, which is as it was afterwards",
-    async () => {
-      await withoutPermission(blocksDir(), () => expectRefused("storage", /demo/, /permission denied/i));
-      expect((await expectHealed(300n)).healed).toEqual([]);
-    },
-  );
+  it("is refused when a ledger lies in it, which is as it was afterwards", async () => {
+    await withoutPermission(blocksDir(), () => expectRefused("storage", /demo/, /permission denied/i));
+    expect((await expectHealed(300n)).healed).toEqual([]);
+  });
 });
 
 describe("A damaged height mark", () => {

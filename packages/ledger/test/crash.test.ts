@@ -101,59 +101,55 @@ describe("A ledger whose process is killed while it commits", () => {
 const noLimits = process.platform === "linux" && hasProgram("prlimit") ? undefined : "needs bash and prlimit";
 
 describe("A ledger whose disk is full", () => {
-  it.skipIf(noLimits)(
-    "says so, loses nothing, serves reads, and goes on once there is space",
-    { timeout: 60_000 },
-    async () => {
-      const { process, lines } = start({ stopAt: 200, transactionBytes: 30_000, limitKiB: 2048 });
-      const failures: { readonly code: string; readonly message: string; readonly newest: string }[] = [];
-      let acknowledged = 0n;
-      let acknowledgedAtFailure: bigint | undefined;
-      for await (const line of lines) {
-        const height = heightIn(line);
-        if (height !== undefined) {
-          expect(height === acknowledged || height === acknowledged + 1n).toBe(true);
-          acknowledged = height;
-          continue;
-        }
-        failures.push(JSON.parse(line.slice("failed ".length)));
-        acknowledgedAtFailure = acknowledged;
-        // The first retries meet a disk that is still full.
-        if (failures.length === 3) execFileSync("prlimit", ["--pid", `${process.pid}`, "--fsize=unlimited"]);
-        process.stdin.write("again\n");
+  it("says so, loses nothing, serves reads, and goes on once there is space", { timeout: 60_000 }, async ({ skip }) => {
+    skip(noLimits !== undefined, noLimits);
+    const { process, lines } = start({ stopAt: 200, transactionBytes: 30_000, limitKiB: 2048 });
+    const failures: { readonly code: string; readonly message: string; readonly newest: string }[] = [];
+    let acknowledged = 0n;
+    let acknowledgedAtFailure: bigint | undefined;
+    for await (const line of lines) {
+      const height = heightIn(line);
+      if (height !== undefined) {
+        expect(height === acknowledged || height === acknowledged + 1n).toBe(true);
+        acknowledged = height;
+        continue;
       }
-      expect(failures).toHaveLength(3);
-      expect(acknowledgedAtFailure).toBeGreaterThan(10n);
-      for (const failure of failures) {
-        expect(failure).toMatchObject({ code: "storage", newest: "readable" });
-        expect(failure.message).not.toContain("\n");
-        expect(failure.message).toContain(dir);
-      }
-      expect(acknowledged).toBe(200n);
-      const ledger = await createLedger({ dir, channel: "demo" });
-      expect(ledger.height).toBe(200n);
-      expect(ledger.healed).toEqual([]);
-      await expectSound(ledger, 30_000);
-      await ledger.close();
-    },
-  );
+      failures.push(JSON.parse(line.slice("failed ".length)));
+      acknowledgedAtFailure = acknowledged;
+      // The first retries meet a disk that is still full.
+      if (failures.length === 3) execFileSync("bash", ["-c", `prlimit --pid ${process.pid} --fsize=unlimited`]);
+      process.stdin.write("again\n");
+    }
+    expect(failures).toHaveLength(3);
+    expect(acknowledgedAtFailure).toBeGreaterThan(10n);
+    for (const failure of failures) {
+      expect(failure).toMatchObject({ code: "storage", newest: "readable" });
+      expect(failure.message).not.toContain("\n");
+      expect(failure.message).toContain(dir);
+    }
+    expect(acknowledged).toBe(200n);
+    const ledger = await createLedger({ dir, channel: "demo" });
+    expect(ledger.height).toBe(200n);
+    expect(ledger.healed).toEqual([]);
+    await expectSound(ledger, 30_000);
+    await ledger.close();
+  });
 
-  it.skipIf(noLimits)(
-    "has every acknowledged block after a restart, if killed while it was full",
-    { timeout: 60_000 },
-    async () => {
-      const { process, lines } = start({ stopAt: 200, transactionBytes: 30_000, limitKiB: 2048 });
-      let acknowledged = 0n;
-      for await (const line of lines) {
-        acknowledged = heightIn(line) ?? acknowledged;
-        if (line.startsWith("failed")) process.kill("SIGKILL");
-      }
-      const ledger = await createLedger({ dir, channel: "demo" });
-      expect(ledger.height).toBeGreaterThanOrEqual(acknowledged);
-      await expectSound(ledger, 30_000);
-      await ledger.close();
-    },
-  );
+  it("has every acknowledged block after a restart, if killed while it was full", { timeout: 60_000 }, async ({
+    skip,
+  }) => {
+    skip(noLimits !== undefined, noLimits);
+    const { process, lines } = start({ stopAt: 200, transactionBytes: 30_000, limitKiB: 2048 });
+    let acknowledged = 0n;
+    for await (const line of lines) {
+      acknowledged = heightIn(line) ?? acknowledged;
+      if (line.startsWith("failed")) process.kill("SIGKILL");
+    }
+    const ledger = await createLedger({ dir, channel: "demo" });
+    expect(ledger.height).toBeGreaterThanOrEqual(acknowledged);
+    await expectSound(ledger, 30_000);
+    await ledger.close();
+  });
 });
 
 function hasProgram(name: string): boolean {

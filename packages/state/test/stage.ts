@@ -15,7 +15,7 @@ export type OutputOf<T extends StateOutput["type"]> = Extract<StateOutput, { rea
 export type Request = OutputOf<"request">;
 
 /** What a peer does with a request: the payloads that come back and when, or nothing. */
-export interface Answer {
+interface Answer {
   readonly afterMs: number;
   readonly payloads: readonly BlockPayload[];
   readonly refused?: string;
@@ -167,7 +167,7 @@ export function payloadsOf(chain: readonly Uint8Array[], start: bigint, end: big
     .slice(Number(start), Number(end) + 1);
 }
 
-export function blockOf(chain: readonly Uint8Array[], blockNumber: bigint): Uint8Array {
+function blockOf(chain: readonly Uint8Array[], blockNumber: bigint): Uint8Array {
   const data = chain[Number(blockNumber)];
   if (data === undefined) throw new Error(`expected a chain of more than ${blockNumber} blocks, got ${chain.length}`);
   return data;
