@@ -56,6 +56,22 @@ export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
    */
   readonly minStateInfoGapMs: number;
   /**
+   * Largest state info that is taken: each is held as long as its member, and told to all others.
+   * @default 65_536
+   */
+  readonly maxStateInfoBytes: number;
+  /**
+   * Bytes of state infos in one snapshot that we send; more of them are several snapshots.
+   * @default 4 MiB
+   */
+  readonly maxSnapshotBytes: number;
+  /**
+   * Questions of one peer and kind that are answered per second: for our members, our identities, our state infos. A peer
+   * with default intervals asks once in seconds, and a few times at once when it starts.
+   * @default 20
+   */
+  readonly maxQuestionsPerSecond: number;
+  /**
    * Messages that wait for their burst at most.
    * @default 10_000
    */
@@ -80,6 +96,9 @@ export const gossipDefaults: GossipConfig = Object.freeze({
   membershipTrackerIntervalMs: 5_000,
   state: stateDefaults,
   minStateInfoGapMs: 250,
+  maxStateInfoBytes: 65_536,
+  maxSnapshotBytes: 4 * 1024 * 1024,
+  maxQuestionsPerSecond: 20,
   maxEmitterElements: 10_000,
 });
 
@@ -93,6 +112,9 @@ const leastValues = [
   ["requestStateInfoIntervalMs", 1],
   ["membershipTrackerIntervalMs", 1],
   ["minStateInfoGapMs", 1],
+  ["maxStateInfoBytes", 1],
+  ["maxSnapshotBytes", 1],
+  ["maxQuestionsPerSecond", 1],
   ["maxEmitterElements", 1],
 ] as const;
 

@@ -3,6 +3,9 @@
  * (protocol page 01 §11, page 07 §4 and §8): decode the envelope, decode the message, legal tag, channel and sender,
  * is it wanted, signature, machine. The cheap tests come first; a signature is checked only for what would be news.
  *
+ * What one message can cost is bounded: of its parts no more are read than can be meant, each subject once, and none
+ * after one that is forged, which nobody honest passes on. What has to be answered is answered so and so often.
+ *
  * Messages of one connection are handled in order. Those of different connections do not wait for each other, even
  * when the crypto is asynchronous; when it is synchronous, nothing here ever waits.
  */
@@ -12,6 +15,7 @@ import {
   channelMac,
   type IdentityStore,
   type MessageCryptoService,
+  type Rejection,
   type RejectReason,
   type Verdict,
   type Verified,
@@ -41,17 +45,13 @@ import {
 } from "@gossip/proto";
 import { readBlock } from "@gossip/proto/fabric";
 import type { Pull, PulledItem, PullInput } from "@gossip/pull";
-import {
-  BoundedMap,
-  type Clock,
-  isPromise,
-  type MaybePromise,
-  type WallClock,
-  wallMillis,
-  whenDone,
-} from "@gossip/runtime";
+import { BoundedMap, type Clock, type MaybePromise, type WallClock, wallMillis, whenDone } from "@gossip/runtime";
 import type { ChannelShell } from "./channel.js";
-import { copyEnvelope } from "./copy.js";
+import type { GossipConfig } from "./config.js";
+import { copyBytes, copyEnvelope, copyStateInfo } from "./copy.js";
+import { Lanes } from "./lanes.js";
+import { eachPart } from "./parts.js";
+import { Quota } from "./quota.js";
 
 /** Why the gate dropped a message, or a part of one; closed, since it labels a metric. */
 export type GateDropReason =
@@ -64,6 +64,17 @@ export type GateDropReason =
   | "unsolicited"
   | "no-such-channel"
   | "sender-not-in-channel"
+  | "subject-not-in-channel"
+  | "unknown-member"
+  /** A part of a message that has an earlier part about the same subject. */
+  | "repeated"
+  /** Parts beyond the number that a message of this kind can mean. */
+  | "too-many-parts"
+  /** Parts that stand behind a forged one, and are not looked at. */
+  | "after-forgery"
+  /** A block with so much beside it that carrying it would cost more than the block. */
+  | "padded"
+  | "asks-too-often"
   | "not-served";
 
 export interface GateOptions {
@@ -71,7 +82,7 @@ export interface GateOptions {
   readonly identities: IdentityStore;
   readonly clock: Clock;
   readonly wall: WallClock;
-  readonly maxMessageBytes: number;
+  readonly config: GossipConfig;
   readonly discovery: Discovery;
   readonly pull: Pull<Envelope>;
   readonly channels: ReadonlyMap<string, ChannelShell>;
@@ -89,64 +100,56 @@ export interface GateDrop {
   /** `block` and `message` when a signature or an identity was refused; else it is only counted. */
   readonly refused: "message" | "block" | undefined;
   readonly detail: string;
+  /** How many messages, or parts of one, share this. */
+  readonly count: number;
 }
+
+/** A message that is verified; or why it goes no further, which is counted by then. */
+type Checked<M extends GossipMessage> = Verified<M> | "dropped" | "forged";
 
 /** Bound of the table that finds channels by MAC: members times channels, roughly. */
 const maxMacs = 20_000;
+const macBytes = 32;
+/** Peers whose questions and hints are counted. */
+const maxPeersInQuota = 20_000;
+/** A peer is a reason to pull out of turn so often at most: it can make hints at will, and those of all would crowd out the rest. */
+const hintIntervalMs = 1_000;
+/** Bytes beside a block, or beside the blocks of a response, that nobody minds. */
+const paddingBytes = 4_096;
+/** Bytes of a block beside its transactions, of which no signature covers most: enough for those of sixty-four orderers. */
+const maxBlockOverheadBytes = 512 * 1024;
+/** What each transaction may add to that: tag and length, and a flag in the metadata. */
+const overheadPerTransaction = 16;
 
 export class Gate {
   readonly #options: GateOptions;
-  /** Messages of a connection that wait for asynchronous crypto; bounded by the connection's receive buffer. */
-  readonly #lanes = new Map<ConnectionInfo, Received[]>();
+  readonly #lanes: Lanes;
+  readonly #questions: Quota;
+  readonly #hints = new Quota({ burst: 1, refillMs: hintIntervalMs, maxKeys: maxPeersInQuota });
   readonly #channelByMac = new BoundedMap<string, string>({ maxEntries: maxMacs, whenFull: "evict-oldest" });
 
   constructor(options: GateOptions) {
     this.#options = options;
+    const { maxQuestionsPerSecond: burst } = options.config;
+    this.#questions = new Quota({ burst, refillMs: 1_000 / burst, maxKeys: maxPeersInQuota });
+    this.#lanes = new Lanes({
+      handle: (received) => this.#handle(received),
+      onFault: (error) => options.onFault(error),
+    });
   }
 
   /** Takes one message from a connection; `received.done` is called when it is handled. Never throws. */
   take(received: Received): void {
-    const busy = this.#lanes.get(received.from);
-    if (busy !== undefined) {
-      busy.push(received);
-      return;
-    }
-    const lane = [received];
-    this.#lanes.set(received.from, lane);
-    this.#drain(received.from, lane);
-  }
-
-  #drain(from: ConnectionInfo, lane: Received[]): void {
-    try {
-      for (let received = lane.shift(); received !== undefined; received = lane.shift()) {
-        const handled = this.#handle(received);
-        if (!isPromise(handled)) {
-          received.done();
-          continue;
-        }
-        const current = received;
-        handled.then(
-          () => {
-            current.done();
-            this.#drain(from, lane);
-          },
-          (error) => this.#options.onFault(error),
-        );
-        return;
-      }
-      this.#lanes.delete(from);
-    } catch (error) {
-      this.#options.onFault(error);
-    }
+    this.#lanes.take(received);
   }
 
   #handle({ from, bytes }: Received): MaybePromise<void> {
-    const envelope = readEnvelope(bytes, { maxBytes: this.#options.maxMessageBytes });
-    if (!envelope.ok) return this.#drop(from, envelope.reason, envelope.detail);
+    const envelope = readEnvelope(bytes, { maxBytes: this.#options.config.maxMessageBytes });
+    if (!envelope.ok) return void this.#drop(from, envelope.reason, envelope.detail);
     const message = readMessage(envelope.value.payload);
-    if (!message.ok) return this.#drop(from, message.reason, message.detail);
+    if (!message.ok) return void this.#drop(from, message.reason, message.detail);
     const illegal = illegalTag(message.value);
-    if (illegal !== undefined) return this.#drop(from, "illegal-tag", illegal);
+    if (illegal !== undefined) return void this.#drop(from, "illegal-tag", illegal);
     return this.#dispatch(message.value, envelope.value, from);
   }
 
@@ -163,17 +166,19 @@ export class Gate {
       case "digest":
       case "request":
       case "update":
-        return message.pullType === "identity" ? this.#onIdentityPull(message, from) : this.#drop(from, "not-served");
+        return message.pullType === "identity"
+          ? this.#onIdentityPull(message, from)
+          : void this.#drop(from, "not-served");
       case "state-info":
         return this.#inChannel(this.#byMac(message.channelMac, message.pkiId), from, (channel) =>
-          whenDone(this.#verifyStateInfo(channel, message, envelope, from), (info) => {
-            if (info !== undefined) channel.onStateInfo(info, from.pkiId);
+          whenDone(this.#checkStateInfo(channel, message, envelope, from), (info) => {
+            if (typeof info !== "string") channel.onStateInfo(info, from.pkiId);
           }),
         );
       case "state-info-pull-request":
-        return this.#inChannel(this.#byMac(message.channelMac, from.pkiId), from, (channel) =>
-          channel.onPullRequest(from.pkiId),
-        );
+        return this.#inChannel(this.#byMac(message.channelMac, from.pkiId), from, (channel) => {
+          if (this.#mayAsk(from, channel.id)) channel.onPullRequest(from.pkiId);
+        });
       case "state-info-snapshot":
         return this.#inChannel(this.#byName(message.channel), from, (channel) =>
           this.#onSnapshot(channel, message, from),
@@ -184,56 +189,60 @@ export class Gate {
         );
       case "state-request":
       case "state-response":
-        return this.#inChannel(this.#byName(message.channel), from, (channel) => this.#onState(channel, message, from));
+        return this.#inChannel(this.#byName(message.channel), from, (channel) =>
+          this.#onState(channel, message, envelope, from),
+        );
       case "leadership":
-        return this.#drop(from, "not-served");
+        return void this.#drop(from, "not-served");
       default:
-        return this.#drop(from, "unexpected-type", message.type);
+        return void this.#drop(from, "unexpected-type", message.type);
     }
   }
 
   // Membership
 
   #onAlive(message: AliveMessage, envelope: Envelope, from: ConnectionInfo): MaybePromise<void> {
-    return whenDone(this.#verifyAlive(message, envelope, "push", from), (alive) => {
-      if (alive !== undefined) this.#options.toDiscovery({ type: "alive", alive, from: from.pkiId });
+    return whenDone(this.#checkAlive(message, envelope, "push", from), (alive) => {
+      if (typeof alive !== "string") this.#options.toDiscovery({ type: "alive", alive, from: from.pkiId });
     });
   }
 
   #onMembershipRequest(message: MembershipRequest, from: ConnectionInfo): MaybePromise<void> {
+    if (!this.#mayAsk(from, "membership")) return;
     const self = this.#readAlive(message.self, from);
     if (self === undefined) return;
     if (self.member.pkiId !== from.pkiId) {
-      return this.#drop(
-        from,
-        "not-about-sender",
-        `expected an alive message of ${from.pkiId}, got one of ${self.member.pkiId}`,
-      );
+      const detail = `expected an alive message of ${from.pkiId}, got one of ${self.member.pkiId}`;
+      return void this.#drop(from, "not-about-sender", detail);
     }
-    return whenDone(this.#verifyAlive(self, message.self, "request", from), (verified) => {
-      if (verified === undefined) return;
-      this.#options.toDiscovery({ type: "membership-request", from: from.pkiId, nonce: message.nonce, self: verified });
+    return whenDone(this.#checkAlive(self, message.self, "request", from), (checked) => {
+      if (typeof checked === "string") return;
+      this.#options.toDiscovery({ type: "membership-request", from: from.pkiId, nonce: message.nonce, self: checked });
     });
   }
 
-  #onMembershipResponse(message: MembershipResponse, from: ConnectionInfo): MaybePromise<void> {
-    if (!this.#options.discovery.wantsResponse(from.pkiId, message.nonce)) return this.#drop(from, "unsolicited");
-    const alive: Verified<AliveMessage>[] = [];
-    const dead: Verified<AliveMessage>[] = [];
-    const collect = (envelopes: readonly Envelope[], path: AlivePath, into: Verified<AliveMessage>[]) =>
-      inOrder(envelopes, (envelope) => {
-        const entry = this.#readAlive(envelope, from);
-        if (entry === undefined) return;
-        return whenDone(this.#verifyAlive(entry, envelope, path, from), (verified) => {
-          if (verified !== undefined) into.push(verified);
-        });
+  #onMembershipResponse({ nonce, ...message }: MembershipResponse, from: ConnectionInfo): MaybePromise<void> {
+    const { discovery, config, toDiscovery } = this.#options;
+    if (!discovery.wantsResponse(from.pkiId, nonce)) return void this.#drop(from, "unsolicited");
+    const found = { "alive-entry": [] as Verified<AliveMessage>[], "dead-entry": [] as Verified<AliveMessage>[] };
+    const entries = [
+      ...message.alive.map((envelope) => ({ envelope, path: "alive-entry" as const })),
+      ...message.dead.map((envelope) => ({ envelope, path: "dead-entry" as const })),
+    ];
+    const seen = new Set<PkiId>();
+    const reading = this.#eachPart(entries, config.maxResponseEntries, from, ({ envelope, path }) => {
+      const entry = this.#readAlive(envelope, from);
+      if (entry === undefined) return "dropped";
+      if (!isFirst(seen, entry.member.pkiId)) return this.#drop(from, "repeated");
+      return whenDone(this.#checkAlive(entry, envelope, path, from), (checked) => {
+        if (typeof checked !== "string") found[path].push(checked);
+        return checked;
       });
-    return whenDone(collect(message.alive, "alive-entry", alive), () =>
-      whenDone(collect(message.dead, "dead-entry", dead), () => {
-        const { nonce } = message;
-        this.#options.toDiscovery({ type: "membership-response", from: from.pkiId, nonce, alive, dead });
-      }),
-    );
+    });
+    return whenDone(reading, () => {
+      const [alive, dead] = [found["alive-entry"], found["dead-entry"]];
+      toDiscovery({ type: "membership-response", from: from.pkiId, nonce, alive, dead });
+    });
   }
 
   #readAlive(envelope: Envelope, from: ConnectionInfo): AliveMessage | undefined {
@@ -245,37 +254,38 @@ export class Gate {
   }
 
   /** Stale? identity? signature? in this order (page 04 §6 and §8.2). */
-  #verifyAlive(
+  #checkAlive(
     message: AliveMessage,
     envelope: Envelope,
     path: AlivePath,
     from: ConnectionInfo,
-  ): MaybePromise<Verified<AliveMessage> | undefined> {
-    const { discovery, identities, toPull } = this.#options;
+  ): MaybePromise<Checked<AliveMessage>> {
+    const { discovery, identities } = this.#options;
     const { pkiId } = message.member;
     // A request is answered even when its self information is old (page 04 §8.3).
     if (path !== "request" && !discovery.wants(message, path, envelope.secret !== undefined)) {
-      this.#drop(from, "not-news");
-      return undefined;
+      return this.#drop(from, "not-news");
     }
     if (message.identity.length === 0 && !identities.has(pkiId)) {
-      this.#drop(from, "unknown-identity");
-      // Whoever tells of it is likely to hold its identity.
-      toPull({ type: "pull-now", peer: { pkiId: from.pkiId, endpoint: "" } });
-      return undefined;
+      this.#hint(from);
+      return this.#drop(from, "unknown-identity");
     }
-    return whenDone(
-      this.#admit(pkiId, message.identity),
-      (admitted): MaybePromise<Verified<AliveMessage> | undefined> => {
-        if (!admitted.ok) return this.#refuse(from, admitted.reason, admitted.detail);
-        return this.#verify(message, envelope, pkiId, from);
-      },
-    );
+    return whenDone(this.#admit(pkiId, message.identity), (admitted): MaybePromise<Checked<AliveMessage>> => {
+      if (!admitted.ok) return this.#refuse(from, admitted, `alive message of ${pkiId}`);
+      return this.#verify(message, envelope, pkiId, from);
+    });
   }
 
   #admit(pkiId: PkiId, identity: Uint8Array): MaybePromise<Verdict> {
     const { identities, clock, wall } = this.#options;
     return identity.length === 0 ? { ok: true } : identities.put(pkiId, identity, clock.now(), wallMillis(wall));
+  }
+
+  /** Whoever tells of somebody whose identity we lack is likely to hold it. */
+  #hint(from: ConnectionInfo): void {
+    const { clock, toPull } = this.#options;
+    if (!this.#hints.take(from.pkiId, clock.now())) return;
+    toPull({ type: "pull-now", peer: { pkiId: from.pkiId, endpoint: "" } });
   }
 
   /** Checks the author's signature with the identity that is known for it. */
@@ -284,15 +294,12 @@ export class Gate {
     envelope: Envelope,
     author: PkiId,
     from: ConnectionInfo,
-  ): MaybePromise<Verified<M> | undefined> {
+  ): MaybePromise<Checked<M>> {
     const { crypto, identities, clock } = this.#options;
     const identity = identities.get(author, clock.now());
-    if (identity === undefined) {
-      this.#drop(from, "unknown-identity");
-      return undefined;
-    }
-    return whenDone(verifyMessage(message, envelope, identity, crypto), (result) => {
-      return result.ok ? result.verified : this.#refuse(from, result.reason, result.detail);
+    if (identity === undefined) return this.#drop(from, "unknown-identity");
+    return whenDone(verifyMessage(message, envelope, identity, crypto), (result): Checked<M> => {
+      return result.ok ? result.verified : this.#refuse(from, result, `${message.type} message of ${author}`);
     });
   }
 
@@ -303,7 +310,8 @@ export class Gate {
     const { toPull } = this.#options;
     switch (message.type) {
       case "hello":
-        return toPull({ type: "hello", from: from.pkiId, nonce });
+        if (this.#mayAsk(from, "identities")) toPull({ type: "hello", from: from.pkiId, nonce });
+        return;
       case "digest":
         return toPull({ type: "digest", from: from.pkiId, nonce, digests: message.digests });
       case "request":
@@ -314,36 +322,33 @@ export class Gate {
   }
 
   /** Each identity is judged by itself, so that a bad one does not hide the good (page 02 §11 item 6). */
-  #onIdentityUpdate(message: DataUpdate, from: ConnectionInfo): MaybePromise<void> {
-    const { pull, toPull } = this.#options;
-    const { pullNonce: nonce } = message;
-    if (!pull.wantsUpdate(from.pkiId, nonce)) return this.#drop(from, "unsolicited");
+  #onIdentityUpdate({ pullNonce: nonce, data }: DataUpdate, from: ConnectionInfo): MaybePromise<void> {
+    const { pull, config, crypto, toPull } = this.#options;
+    if (!pull.wantsUpdate(from.pkiId, nonce)) return void this.#drop(from, "unsolicited");
     const items: PulledItem<Envelope>[] = [];
     const refused: Uint8Array[] = [];
-    return whenDone(
-      inOrder(message.data, (envelope) => {
-        const item = readMessage(envelope.payload);
-        if (!item.ok) return this.#drop(from, item.reason, item.detail);
-        if (item.value.type !== "peer-identity") return this.#drop(from, "unexpected-type", item.value.type);
-        const { pkiId, identity } = item.value;
-        const digest = pkiIdToBytes(pkiId);
-        if (!pull.wantsItem(from.pkiId, nonce, digest)) return this.#drop(from, "unsolicited");
-        const message = item.value;
-        return whenDone(this.#admit(pkiId, identity), (admitted) =>
-          whenDone(
-            admitted.ok ? verifyMessage(message, envelope, identity, this.#options.crypto) : admitted,
-            (result) => {
-              if (result.ok) items.push({ digest, item: copyEnvelope(envelope) });
-              else {
-                refused.push(digest);
-                this.#refuse(from, result.reason, result.detail);
-              }
-            },
-          ),
-        );
-      }),
-      () => toPull({ type: "update", from: from.pkiId, nonce, items, refused }),
-    );
+    const seen = new Set<PkiId>();
+    const reading = this.#eachPart(data, config.maxDigests, from, (envelope) => {
+      const item = readMessage(envelope.payload);
+      if (!item.ok) return this.#drop(from, item.reason, item.detail);
+      const message = item.value;
+      if (message.type !== "peer-identity") return this.#drop(from, "unexpected-type", message.type);
+      const { pkiId, identity } = message;
+      const digest = pkiIdToBytes(pkiId);
+      if (!pull.wantsItem(from.pkiId, nonce, digest)) return this.#drop(from, "unsolicited");
+      if (!isFirst(seen, pkiId)) return this.#drop(from, "repeated");
+      return whenDone(this.#admit(pkiId, identity), (admitted) =>
+        whenDone(admitted.ok ? verifyMessage(message, envelope, identity, crypto) : admitted, (result) => {
+          if (result.ok) {
+            items.push({ digest, item: copyEnvelope(envelope) });
+            return "taken";
+          }
+          refused.push(digest);
+          return this.#refuse(from, result, `identity ${pkiId}`);
+        }),
+      );
+    });
+    return whenDone(reading, () => toPull({ type: "update", from: from.pkiId, nonce, items, refused }));
   }
 
   // Channels
@@ -354,14 +359,16 @@ export class Gate {
 
   /** The joined channel whose MAC over `pkiId` this is (page 07 §6). */
   #byMac(mac: Uint8Array, pkiId: PkiId): ChannelShell | undefined {
+    if (mac.length !== macBytes) return undefined;
+    const sought = binaryText(mac);
     for (const [id, channel] of this.#options.channels) {
       const key = `${pkiId} ${id}`;
       let expected = this.#channelByMac.get(key);
       if (expected === undefined) {
-        expected = Buffer.from(channelMac(pkiId, id)).toString("latin1");
+        expected = binaryText(channelMac(pkiId, id));
         this.#channelByMac.set(key, expected);
       }
-      if (expected === Buffer.from(mac.buffer, mac.byteOffset, mac.byteLength).toString("latin1")) return channel;
+      if (expected === sought) return channel;
     }
     return undefined;
   }
@@ -371,135 +378,204 @@ export class Gate {
     from: ConnectionInfo,
     handle: (channel: ChannelShell) => MaybePromise<void>,
   ): MaybePromise<void> {
-    if (channel === undefined) return this.#drop(from, "no-such-channel");
-    if (!channel.isOrgInChannel(from.pkiId)) return this.#drop(from, "sender-not-in-channel", channel.id);
+    if (channel === undefined) return void this.#drop(from, "no-such-channel");
+    if (!channel.isOrgInChannel(from.pkiId)) return void this.#drop(from, "sender-not-in-channel", channel.id);
     return handle(channel);
   }
 
-  #verifyStateInfo(
+  #checkStateInfo(
     channel: ChannelShell,
     message: StateInfo,
     envelope: Envelope,
     from: ConnectionInfo,
-  ): MaybePromise<Verified<StateInfo> | undefined> {
-    const { crypto, identities, clock } = this.#options;
-    if (!channel.wantsStateInfo(message)) {
-      this.#drop(from, "not-news");
-      return undefined;
+  ): MaybePromise<Checked<StateInfo>> {
+    const { crypto, identities, clock, config } = this.#options;
+    const { pkiId } = message;
+    if (!channel.wantsStateInfo(message)) return this.#drop(from, "not-news");
+    const identity = identities.get(pkiId, clock.now());
+    if (identity === undefined) return this.#drop(from, "unknown-identity");
+    if (!channel.isOrgInChannel(pkiId)) return this.#drop(from, "subject-not-in-channel");
+    const { payload, signature } = envelope;
+    if (payload.length + signature.length > config.maxStateInfoBytes) {
+      return this.#drop(from, "too-large", `state info of ${pkiId} with ${payload.length} bytes`);
     }
-    // A copy, since it is kept for as long as its author is a member, and the receive buffer is not.
-    return whenDone(this.#verify(message, copyEnvelope(envelope), message.pkiId, from), (verified) => {
-      if (verified === undefined) return undefined;
-      const identity = identities.get(message.pkiId, clock.now()) as Uint8Array; // `#verify` has just used it.
-      return whenDone(crypto.verifyByChannel(channel.id, identity, envelope.signature, envelope.payload), (verdict) =>
-        verdict.ok ? verified : this.#refuse(from, verdict.reason, verdict.detail),
-      );
+    // Copies, since they are kept for as long as their author is a member, and the receive buffer is not. Without the
+    // secret, which only alive messages have.
+    const kept = { payload: copyBytes(payload), signature: copyBytes(signature) };
+    return whenDone(this.#verify(copyStateInfo(message), kept, pkiId, from), (checked) => {
+      if (typeof checked === "string") return checked;
+      const verdict = crypto.verifyByChannel(channel.id, identity, kept.signature, kept.payload);
+      return whenDone(verdict, (readable): Checked<StateInfo> => {
+        return readable.ok ? checked : this.#refuse(from, readable, `state info of ${pkiId}`);
+      });
     });
   }
 
   #onSnapshot(channel: ChannelShell, { elements }: StateInfoSnapshot, from: ConnectionInfo): MaybePromise<void> {
-    const verified: Verified<StateInfo>[] = [];
-    return whenDone(
-      inOrder(elements, (envelope) => {
-        const element = readMessage(envelope.payload);
-        if (!element.ok) return this.#drop(from, element.reason, element.detail);
-        if (element.value.type !== "state-info") return this.#drop(from, "unexpected-type", element.value.type);
-        const message = element.value;
-        if (this.#byMac(message.channelMac, message.pkiId) !== channel) return this.#drop(from, "no-such-channel");
-        return whenDone(this.#verifyStateInfo(channel, message, envelope, from), (info) => {
-          if (info !== undefined) verified.push(info);
-        });
-      }),
-      () => channel.onSnapshot(verified, from.pkiId),
-    );
+    const { config, discovery } = this.#options;
+    const infos: Verified<StateInfo>[] = [];
+    const seen = new Set<PkiId>();
+    const reading = this.#eachPart(elements, config.maxMembers, from, (envelope) => {
+      const element = readMessage(envelope.payload);
+      if (!element.ok) return this.#drop(from, element.reason, element.detail);
+      const message = element.value;
+      if (message.type !== "state-info") return this.#drop(from, "unexpected-type", message.type);
+      if (!isFirst(seen, message.pkiId)) return this.#drop(from, "repeated");
+      if (this.#byMac(message.channelMac, message.pkiId) !== channel) return this.#drop(from, "no-such-channel");
+      if (discovery.lookup(message.pkiId) === undefined) return this.#drop(from, "unknown-member");
+      return whenDone(this.#checkStateInfo(channel, message, envelope, from), (checked) => {
+        if (typeof checked !== "string") infos.push(checked);
+        return checked;
+      });
+    });
+    return whenDone(reading, () => channel.onSnapshot(infos, from.pkiId));
   }
 
   #onBlock(channel: ChannelShell, message: DataMessage, envelope: Envelope, from: ConnectionInfo): MaybePromise<void> {
-    if (!channel.wantsBlock(message.payload.blockNumber)) return this.#drop(from, "not-news");
-    return whenDone(this.#verifyBlock(channel, message.payload, from), (isGood) => {
+    const { blockNumber, data } = message.payload;
+    if (!channel.wantsBlock(blockNumber)) return void this.#drop(from, "not-news");
+    // Nobody signs what stands beside a block, and it would be kept and pushed on with it.
+    const padding = bytesOf(envelope) - data.length;
+    if (padding > paddingBytes) {
+      return void this.#drop(from, "padded", `block ${blockNumber} of ${channel.id} among ${padding} other bytes`);
+    }
+    return whenDone(this.#checkBlock(channel, message.payload, from), (isGood) => {
       if (isGood) channel.onBlock(message, envelope, from.pkiId);
     });
   }
 
-  #onState(channel: ChannelShell, message: StateRequest | StateResponse, from: ConnectionInfo): MaybePromise<void> {
+  #onState(
+    channel: ChannelShell,
+    message: StateRequest | StateResponse,
+    envelope: Envelope,
+    from: ConnectionInfo,
+  ): MaybePromise<void> {
     const { crypto } = this.#options;
     const { nonce } = message;
     if (message.type === "state-response" && !channel.wantsResponse(from.pkiId, nonce)) {
-      return this.#drop(from, "unsolicited");
+      return void this.#drop(from, "unsolicited");
     }
     // What the handshake signed is the sender's ticket for the channel (page 10 §4.2).
     const { payload, signature } = from.handshake;
     return whenDone(
       crypto.verifyByChannel(channel.id, from.identity, signature, payload),
       (verdict): MaybePromise<void> => {
-        if (!verdict.ok) return void this.#refuse(from, verdict.reason, verdict.detail);
+        if (!verdict.ok) return void this.#refuse(from, verdict, message.type);
         if (message.type === "state-request") {
           const { start, end } = message;
           return channel.onState({ type: "state-request", from: from.pkiId, nonce, start, end });
         }
-        return this.#onStateResponse(channel, message, from);
+        return this.#onStateResponse(channel, message, envelope, from);
       },
     );
   }
 
+  /** One bad block ends it: what the sender answered is worth nothing then, and it is asked no more for a while. */
   #onStateResponse(
     channel: ChannelShell,
     { nonce, payloads }: StateResponse,
+    envelope: Envelope,
     from: ConnectionInfo,
   ): MaybePromise<void> {
     const good: BlockPayload[] = [];
-    return whenDone(
-      inOrder(payloads, (payload) =>
-        whenDone(this.#verifyBlock(channel, payload, from), (isGood) => {
-          if (isGood) good.push(payload);
-        }),
-      ),
-      () => {
-        const refused = payloads.length - good.length;
-        const response = { type: "state-response", from: from.pkiId, nonce, payloads: good } as const;
-        channel.onState(refused === 0 ? response : { ...response, refused: `${refused} of ${payloads.length} blocks` });
-      },
-    );
+    const seen = new Set<bigint>();
+    let refused = "";
+    const reading = this.#eachPart(payloads, this.#options.config.state.batchSize + 1, from, (payload) => {
+      const { blockNumber } = payload;
+      if (!isFirst(seen, blockNumber)) return this.#drop(from, "repeated");
+      return whenDone(this.#checkBlock(channel, payload, from), (isGood) => {
+        if (isGood) good.push(payload);
+        else refused = `block ${blockNumber}`;
+        return isGood ? "taken" : "forged";
+      });
+    });
+    return whenDone(reading, () => {
+      const response = { type: "state-response", from: from.pkiId, nonce, payloads: detached(good, envelope) } as const;
+      channel.onState(refused === "" ? response : { ...response, refused });
+    });
   }
 
-  #verifyBlock(
-    channel: ChannelShell,
-    { blockNumber, data }: BlockPayload,
-    from: ConnectionInfo,
-  ): MaybePromise<boolean> {
+  #checkBlock(channel: ChannelShell, { blockNumber, data }: BlockPayload, from: ConnectionInfo): MaybePromise<boolean> {
+    const what = `block ${blockNumber} of ${channel.id}`;
     const block = readBlock(data);
     if (!block.ok) {
-      this.#refuse(from, "malformed-block", `block ${blockNumber} of ${channel.id}: ${block.detail}`, "block");
+      this.#refuse(from, { reason: "malformed-block", detail: block.detail }, what, "block");
+      return false;
+    }
+    const overhead = data.length - block.value.data.reduce((sum, one) => sum + one.length + overheadPerTransaction, 0);
+    if (overhead > maxBlockOverheadBytes) {
+      const detail = `expected at most ${maxBlockOverheadBytes} bytes beside the transactions, got ${overhead}`;
+      this.#refuse(from, { reason: "malformed-block", detail }, what, "block");
       return false;
     }
     return whenDone(this.#options.crypto.verifyBlock(channel.id, blockNumber, block.value), (verdict) => {
-      if (!verdict.ok) {
-        this.#refuse(from, verdict.reason, `block ${blockNumber} of ${channel.id}: ${verdict.detail}`, "block");
-      }
+      if (!verdict.ok) this.#refuse(from, verdict, what, "block");
       return verdict.ok;
+    });
+  }
+
+  // Bounds
+
+  /** Whether the peer may ask this now; what is asked too often is dropped, for each answer costs more than its question. */
+  #mayAsk(from: ConnectionInfo, what: string): boolean {
+    const isAllowed = this.#questions.take(`${from.pkiId} ${what}`, this.#options.clock.now());
+    if (!isAllowed) this.#drop(from, "asks-too-often", what);
+    return isAllowed;
+  }
+
+  /** Handles the parts of a message, but no more than `max`, and none after one that is forged. */
+  #eachPart<T>(
+    parts: readonly T[],
+    max: number,
+    from: ConnectionInfo,
+    check: (part: T) => MaybePromise<Verified<GossipMessage> | "taken" | "dropped" | "forged">,
+  ): MaybePromise<void> {
+    const readable = parts.slice(0, max);
+    if (parts.length > max) this.#drop(from, "too-many-parts", `expected at most ${max}`, parts.length - max);
+    const handle = (part: T) => whenDone(check(part), (result) => (result === "forged" ? "stop" : "go-on"));
+    return whenDone(eachPart(readable, handle), (left) => {
+      if (left > 0) this.#drop(from, "after-forgery", "", left);
     });
   }
 
   // Drops
 
-  #drop(from: ConnectionInfo, reason: GateDropReason, detail = ""): void {
-    this.#options.onDropped({ reason, from, refused: undefined, detail });
+  #drop(from: ConnectionInfo, reason: GateDropReason, detail = "", count = 1): "dropped" {
+    this.#options.onDropped({ reason, from, refused: undefined, detail, count });
+    return "dropped";
   }
 
+  /** `what` was refused for what it is; whoever sent it is named. */
   #refuse(
     from: ConnectionInfo,
-    reason: RejectReason,
-    detail: string,
+    { reason, detail }: Pick<Rejection, "reason" | "detail">,
+    what: string,
     refused: "message" | "block" = "message",
-  ): undefined {
-    this.#options.onDropped({ reason, from, refused, detail });
+  ): "dropped" | "forged" {
+    this.#options.onDropped({ reason, from, refused, detail: `${what}: ${detail}`, count: 1 });
+    // Identities run out, and trust differs from peer to peer; but a signature is as good for one as for another.
+    return reason === "bad-signature" || reason === "unsigned" ? "forged" : "dropped";
   }
 }
 
-/** Handles the items one after the other, waiting only where something has to be waited for. */
-function inOrder<T>(items: readonly T[], handle: (item: T) => MaybePromise<void>, at = 0): MaybePromise<void> {
-  for (let index = at; index < items.length; index++) {
-    const handled = handle(items[index] as T);
-    if (isPromise(handled)) return handled.then(() => inOrder(items, handle, index + 1));
-  }
+/** Whether the subject comes for the first time. */
+function isFirst<T>(seen: Set<T>, subject: T): boolean {
+  if (seen.has(subject)) return false;
+  seen.add(subject);
+  return true;
+}
+
+/** The blocks, in memory of their own when most of the message that they came in was something else. */
+function detached(payloads: readonly BlockPayload[], envelope: Envelope): readonly BlockPayload[] {
+  const bytes = payloads.reduce((sum, { data }) => sum + data.length, 0);
+  if (bytesOf(envelope) <= 2 * bytes + paddingBytes) return payloads;
+  return payloads.map((payload) => ({ ...payload, data: copyBytes(payload.data), privateData: [] }));
+}
+
+function bytesOf({ payload, signature, secret }: Envelope): number {
+  return payload.length + signature.length + (secret ? secret.payload.length + secret.signature.length : 0);
+}
+
+function binaryText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }

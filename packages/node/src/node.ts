@@ -155,7 +155,7 @@ class NodeShell implements GossipNode {
       identities: this.#identities,
       clock: this.#clock,
       wall: this.#wall,
-      maxMessageBytes: this.#config.maxMessageBytes,
+      config: this.#config,
       discovery: this.#discovery,
       pull,
       channels: this.#channels,
@@ -399,8 +399,8 @@ class NodeShell implements GossipNode {
     }
   }
 
-  #onGateDrop({ reason, from, refused, detail }: GateDrop): void {
-    this.#drops.count("gate", reason);
+  #onGateDrop({ reason, from, refused, detail, count }: GateDrop): void {
+    this.#drops.count("gate", reason, count);
     const org = this.#identities.orgOf(from.pkiId) ?? "";
     if (refused === undefined) this.#log.debug("dropped", { from: from.pkiId, reason, detail });
     else this.#refuse({ what: refused, from: from.pkiId, org, reason, detail });

@@ -1,0 +1,351 @@
+import { channelMac, type MessageCryptoService, type SecurityAdvisor, unsigned } from "@gossip/crypto";
+import { createFakeCrypto, type FakeCrypto, makeFakeBlock } from "@gossip/crypto/testing";
+import { type GossipMessage, type MessageOf, type MessageType, type PkiId, pkiIdToBytes } from "@gossip/proto";
+import {
+  dataMessage,
+  digestMessage,
+  helloMessage,
+  membershipRequest,
+  membershipResponse,
+  peerIdentity,
+  stateInfo,
+  stateInfoPullRequest,
+  stateInfoSnapshot,
+  stateResponse,
+  updateMessage,
+} from "@gossip/proto/testing";
+import { createMemoryLedger } from "@gossip/state/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { alive, channelName, meet, Scene, sealed } from "../test/support/scene.js";
+
+const utf8 = new TextEncoder();
+const forgedSignature = new Uint8Array(16);
+
+let scene: Scene;
+beforeEach(() => {
+  scene = new Scene();
+});
+afterEach(() => scene.close());
+
+/** How often a node was made to check something. */
+interface Checks {
+  signatures: number;
+  identities: number;
+  blocks: number;
+}
+
+/** The fake, counting what it is asked. */
+function counting(checks: Checks) {
+  return (crypto: FakeCrypto): MessageCryptoService & SecurityAdvisor => ({
+    ...crypto,
+    verify(identity, signature, payload) {
+      checks.signatures++;
+      return crypto.verify(identity, signature, payload);
+    },
+    verifyByChannel(channel, identity, signature, payload) {
+      checks.signatures++;
+      return crypto.verifyByChannel(channel, identity, signature, payload);
+    },
+    validateIdentity(identity) {
+      checks.identities++;
+      return crypto.validateIdentity(identity);
+    },
+    verifyBlock(channel, blockNumber, block) {
+      checks.blocks++;
+      return crypto.verifyBlock(channel, blockNumber, block);
+    },
+  });
+}
+
+/** A member of the channel, as it says itself. */
+function info(crypto: FakeCrypto, sequence: bigint, height = 1n) {
+  return stateInfo({
+    pkiId: crypto.pkiId,
+    channelMac: channelMac(crypto.pkiId, channelName),
+    time: { incarnation: 1n, sequence },
+    properties: { ledgerHeight: height, leftChannel: false, chaincodes: [] },
+  });
+}
+
+function block(number: bigint) {
+  const data = makeFakeBlock({ channel: channelName, number, data: [utf8.encode("x")] });
+  return { blockNumber: number, data, privateData: [] as Uint8Array[] };
+}
+
+/** Makes the victim ask the stranger for blocks; the nonce of the request. */
+async function boast(met: Awaited<ReturnType<typeof befriend>>) {
+  await met.say(sealed(info(met.crypto, 1n, 100n), met.crypto));
+  await scene.run(1_000);
+  const request = met.heardOf("state-request").at(-1);
+  expect(request?.start).toBe(0n);
+  return request?.nonce ?? 0n;
+}
+
+/** A victim that counts, and a stranger that is its member. */
+async function befriend(options: Parameters<typeof meet>[1] = {}) {
+  const checks: Checks = { signatures: 0, identities: 0, blocks: 0 };
+  const met = await meet(scene, { ...options, wrap: counting(checks) });
+  await met.say(sealed(alive(met.crypto, 1n), met.crypto));
+  /** What it costs the victim to hear this. */
+  const costOf = async (message: GossipMessage) => {
+    const before = { ...checks };
+    await met.say(unsigned(message));
+    return {
+      signatures: checks.signatures - before.signatures,
+      identities: checks.identities - before.identities,
+      blocks: checks.blocks - before.blocks,
+    };
+  };
+  const heardOf = <T extends MessageType>(type: T) =>
+    met.heard.filter((message): message is MessageOf<T> => message.type === type);
+  return { ...met, costOf, heardOf };
+}
+
+const many = 2_000;
+const repeat = <T>(count: number, make: (index: number) => T) =>
+  Array.from({ length: count }, (_, index) => make(index));
+
+describe("what one message can cost", () => {
+  test("a membership response full of forged alive messages costs one signature check", async () => {
+    const { crypto, costOf, heardOf } = await befriend();
+    const forged = repeat(many, (index) => ({
+      ...sealed(alive(crypto, BigInt(index + 2), { identity: new Uint8Array(0) }), crypto),
+      signature: forgedSignature,
+    }));
+    await scene.run(500);
+    expect(heardOf("membership-request")).not.toEqual([]);
+    expect((await costOf(membershipResponse({ alive: forged }))).signatures).toBe(1);
+  });
+
+  test("a membership response that tells of one member again and again costs one signature check", async () => {
+    const { crypto, costOf } = await befriend();
+    const entries = repeat(many, (index) => sealed(alive(crypto, BigInt(index + 2)), crypto));
+    await scene.run(500);
+    expect((await costOf(membershipResponse({ alive: entries }))).signatures).toBe(1);
+  });
+
+  test("of a membership response no more entries are read than the configuration says", async () => {
+    const { costOf } = await befriend({ config: { maxResponseEntries: 10 } });
+    const entries = repeat(50, (index) => {
+      const other = createFakeCrypto({ org: "org1", name: `other${index}`, trust: scene.trust });
+      return sealed(alive(other, 1n), other);
+    });
+    await scene.run(500);
+    const { identities } = await costOf(membershipResponse({ alive: entries.slice(0, 25), dead: entries.slice(25) }));
+    expect(identities).toBe(10);
+  });
+
+  test("a snapshot full of forged state infos costs one signature check", async () => {
+    const { crypto, costOf } = await befriend();
+    const elements = repeat(many, (index) => ({
+      ...sealed(info(crypto, BigInt(index)), crypto),
+      signature: forgedSignature,
+    }));
+    expect((await costOf(stateInfoSnapshot({ channel: channelName, elements }))).signatures).toBe(1);
+  });
+
+  test("a snapshot that holds one member again and again costs what one state info costs", async () => {
+    const { crypto, channel, costOf } = await befriend();
+    const elements = repeat(many, (index) => sealed(info(crypto, BigInt(index)), crypto));
+    expect((await costOf(stateInfoSnapshot({ channel: channelName, elements }))).signatures).toBeLessThanOrEqual(2);
+    expect(channel.members).toHaveLength(1);
+  });
+
+  test("in a snapshot, members that discovery does not know are not verified", async () => {
+    const { node, costOf, to } = await befriend();
+    // Known by its handshake, and no member.
+    const other = scene.stranger("other");
+    other.comm.send(to, unsigned(membershipResponse()));
+    await scene.run(50);
+    expect(node.connections.map(({ pkiId }) => pkiId)).toContain(other.crypto.pkiId);
+    const elements = [sealed(info(other.crypto, 1n), other.crypto)];
+    expect((await costOf(stateInfoSnapshot({ channel: channelName, elements }))).signatures).toBe(0);
+  });
+
+  /** Makes the victim ask the stranger for these identities. */
+  async function offer(met: Awaited<ReturnType<typeof befriend>>, digests: readonly Uint8Array[]) {
+    const before = met.heardOf("hello").length;
+    for (let waited = 0; met.heardOf("hello").length === before && waited < 10_000; waited += 50) await scene.run(50);
+    const hello = met.heardOf("hello").at(-1);
+    await met.say(
+      unsigned(
+        digestMessage({
+          tag: "empty",
+          channel: "",
+          pullType: "identity",
+          pullNonce: hello?.pullNonce ?? 0n,
+          digests,
+        }),
+      ),
+    );
+    await scene.run(100);
+    const request = met.heardOf("request").at(-1);
+    expect(request?.digests).toHaveLength(digests.length);
+    return request?.pullNonce ?? 0n;
+  }
+
+  function identityOf(pkiId: PkiId, identity: Uint8Array) {
+    return unsigned(peerIdentity({ pkiId, identity }));
+  }
+
+  test("an update that brings one identity again and again costs one check", async () => {
+    const met = await befriend();
+    const pullNonce = await offer(met, [pkiIdToBytes(met.crypto.pkiId)]);
+    const data = repeat(many, () => ({
+      ...identityOf(met.crypto.pkiId, met.crypto.identity),
+      signature: forgedSignature,
+    }));
+    const cost = await met.costOf(updateMessage({ tag: "empty", channel: "", pullType: "identity", pullNonce, data }));
+    expect(cost.signatures).toBe(1);
+  });
+
+  test("an update full of forged identities costs one signature check", async () => {
+    const met = await befriend();
+    const others = repeat(20, (index) => createFakeCrypto({ org: "org1", name: `o${index}`, trust: scene.trust }));
+    const pullNonce = await offer(
+      met,
+      others.map(({ pkiId }) => pkiIdToBytes(pkiId)),
+    );
+    const data = others.map(({ pkiId, identity }) => ({
+      ...identityOf(pkiId, identity),
+      signature: forgedSignature,
+    }));
+    const cost = await met.costOf(updateMessage({ tag: "empty", channel: "", pullType: "identity", pullNonce, data }));
+    expect(cost.signatures).toBe(1);
+  });
+
+  test("a state response that repeats a block costs as many checks as blocks were asked for", async () => {
+    const met = await befriend();
+    const nonce = await boast(met);
+    const payloads = repeat(many, () => block(0n));
+    expect((await met.costOf(stateResponse({ channel: channelName, nonce, payloads }))).blocks).toBe(1);
+    expect(met.channel.height).toBe(1n);
+  });
+
+  test("a state response with more blocks than a batch is read as far as a batch goes", async () => {
+    const met = await befriend();
+    const nonce = await boast(met);
+    const payloads = repeat(100, (index) => block(BigInt(index)));
+    expect((await met.costOf(stateResponse({ channel: channelName, nonce, payloads }))).blocks).toBe(11);
+  });
+
+  test("a state response full of forged blocks costs one check", async () => {
+    const met = await befriend();
+    const nonce = await boast(met);
+    const payloads = repeat(11, (index) => ({ ...block(BigInt(index)), blockNumber: BigInt(index + 1) }));
+    expect((await met.costOf(stateResponse({ channel: channelName, nonce, payloads }))).blocks).toBe(1);
+  });
+});
+
+describe("what one message can leave behind", () => {
+  const push = (data: Uint8Array, privateData: Uint8Array[] = []) =>
+    unsigned(dataMessage({ channel: channelName, payload: { blockNumber: 0n, data, privateData } }));
+  const genesis = makeFakeBlock({ channel: channelName, number: 0n, data: [utf8.encode("x")] });
+
+  test("a block with much beside it is neither kept nor pushed on, wherever it is hidden", async () => {
+    const { say, ledger } = await befriend();
+    const padding = new Uint8Array(100_000);
+    const unknownField = Buffer.concat([Buffer.from("fa0fa08d06", "hex"), padding]);
+    const plain = push(genesis);
+    expect(await say(push(genesis, [padding]))).toEqual(["gate/padded"]);
+    expect(await say({ ...plain, signature: padding })).toEqual(["gate/padded"]);
+    expect(await say({ ...plain, secret: { payload: padding, signature: padding } })).toEqual(["gate/padded"]);
+    expect(await say({ ...plain, payload: Buffer.concat([plain.payload, unknownField]) })).toEqual(["gate/padded"]);
+    expect(ledger.height).toBe(0n);
+    expect(await say(plain)).toEqual([]);
+    expect(ledger.height).toBe(1n);
+  });
+
+  test("a block that was blown up where no signature covers it is refused", async () => {
+    const { node, say, ledger } = await befriend();
+    const padding = new Uint8Array(1_000_000);
+    const unknownField = Buffer.concat([Buffer.from("fa0fc0843d", "hex"), padding]);
+    expect(await say(push(Buffer.concat([genesis, unknownField])))).toEqual(["gate/malformed-block"]);
+    expect(ledger.height).toBe(0n);
+    expect(node.refusals.at(-1)?.detail).toContain("bytes beside the transactions");
+  });
+
+  test("blocks of a response with much beside them are taken, and hold on to nothing of it", async () => {
+    const ledger = createMemoryLedger();
+    const committed: Uint8Array[] = [];
+    const commit = ledger.commit.bind(ledger);
+    ledger.commit = (number, bytes) => {
+      committed.push(bytes);
+      return commit(number, bytes);
+    };
+    const met = await befriend({ ledger });
+    const nonce = await boast(met);
+    const padded = { ...block(0n), privateData: [new Uint8Array(100_000)] };
+    await met.say(unsigned(stateResponse({ channel: channelName, nonce, payloads: [padded] })));
+    expect(committed.map(({ buffer }) => buffer.byteLength)).toEqual([padded.data.length]);
+  });
+
+  test("a state info larger than it may be is dropped, and one as large is not", async () => {
+    const { crypto, channel, say } = await befriend({ config: { maxStateInfoBytes: 1_000 } });
+    const large = (sequence: bigint, metadata: Uint8Array) => {
+      const chaincodes = [{ name: "a", version: "1", metadata }];
+      return stateInfo({
+        pkiId: crypto.pkiId,
+        channelMac: channelMac(crypto.pkiId, channelName),
+        time: { incarnation: 1n, sequence },
+        properties: { ledgerHeight: 1n, leftChannel: false, chaincodes },
+      });
+    };
+    expect(await say(sealed(large(1n, new Uint8Array(1_000)), crypto))).toEqual(["gate/too-large"]);
+    expect(channel.members).toEqual([]);
+    await say(sealed(large(2n, new Uint8Array(700)), crypto));
+    expect(channel.members).toHaveLength(1);
+  });
+});
+
+describe("what a peer can make a node do", () => {
+  test("questions in a flood are answered as often as the configuration says, and those of others still are", async () => {
+    const { comm, crypto, to, heardOf, node } = await befriend({ config: { maxQuestionsPerSecond: 5 } });
+    await scene.run(2_000);
+    const answers = () => ({
+      digests: heardOf("digest").length,
+      snapshots: heardOf("state-info-snapshot").length,
+      responses: heardOf("membership-response").length,
+    });
+    const before = answers();
+    for (let index = 0; index < 100; index++) {
+      comm.send(
+        to,
+        unsigned(helloMessage({ tag: "empty", channel: "", pullType: "identity", pullNonce: BigInt(index) })),
+      );
+      comm.send(to, unsigned(stateInfoPullRequest({ channelMac: channelMac(crypto.pkiId, channelName) })));
+      const self = sealed(alive(crypto, BigInt(1_000 + index)), crypto);
+      comm.send(to, unsigned(membershipRequest({ nonce: 1n, self })), "block");
+    }
+    await scene.run(1);
+    expect(answers()).toEqual({
+      digests: before.digests + 5,
+      snapshots: before.snapshots + 5,
+      responses: before.responses + 5,
+    });
+    expect(node.drops.get("gate/asks-too-often")).toBe(285);
+
+    const other = scene.stranger("other");
+    other.comm.send(to, unsigned(stateInfoPullRequest({ channelMac: channelMac(other.crypto.pkiId, channelName) })));
+    await scene.run(10);
+    expect(other.heard.map(({ type }) => type)).toContain("state-info-snapshot");
+  });
+
+  test("peers that hint at identities without end do not keep the others from being asked", async () => {
+    const victim = await befriend();
+    const honest = scene.stranger("honest");
+    const liars = [scene.stranger("liar1"), scene.stranger("liar2"), scene.stranger("liar3")];
+    for (const { comm, crypto } of [honest, ...liars]) comm.send(victim.to, sealed(alive(crypto, 1n), crypto));
+    await scene.run(5_000);
+    const asked = ({ heard }: typeof honest) => heard.filter(({ type }) => type === "hello").length;
+    const before = { honest: asked(honest), liar: asked(liars[0] as typeof honest) };
+    const unknown = createFakeCrypto({ org: "org1", name: "unknown", trust: scene.trust });
+    for (let elapsed = 0; elapsed < 12_000; elapsed += 20) {
+      const hint = sealed(alive(unknown, BigInt(elapsed), { identity: new Uint8Array(0) }), unknown);
+      for (const { comm } of liars) comm.send(victim.to, hint);
+      await scene.run(20);
+    }
+    expect(asked(honest) - before.honest).toBeGreaterThanOrEqual(3);
+    expect(asked(liars[0] as typeof honest) - before.liar).toBeLessThanOrEqual(16);
+  });
+});

@@ -1,0 +1,31 @@
+import { BoundedMap, type Millis } from "@gossip/runtime";
+
+export interface QuotaOptions {
+  /** How many at once. */
+  readonly burst: number;
+  /** Time after which one more is allowed. */
+  readonly refillMs: Millis;
+  /** Keys remembered; the ones used longest ago start anew. */
+  readonly maxKeys: number;
+}
+
+/** How often something is done for one key: `burst` times, and then once per `refillMs`. */
+export class Quota {
+  readonly #options: QuotaOptions;
+  /** When the bucket of a key is full again; in the past when it is. */
+  readonly #fullAt: BoundedMap<string, Millis>;
+
+  constructor(options: QuotaOptions) {
+    this.#options = options;
+    this.#fullAt = new BoundedMap({ maxEntries: options.maxKeys, whenFull: "evict-oldest" });
+  }
+
+  /** Whether it may be done once more, now; if so, it counts. */
+  take(key: string, now: Millis): boolean {
+    const { burst, refillMs } = this.#options;
+    const fullAt = Math.max(this.#fullAt.get(key) ?? now, now) + refillMs;
+    if (fullAt - now > burst * refillMs) return false;
+    this.#fullAt.set(key, fullAt);
+    return true;
+  }
+}
