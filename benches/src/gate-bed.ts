@@ -4,6 +4,7 @@ import { Discovery } from "@gossip/discovery";
 import type { Envelope } from "@gossip/proto";
 import { ItemStore, Pull } from "@gossip/pull";
 import { run, seededRandom, systemClock, systemWallClock } from "@gossip/runtime";
+import { gossipDefaults } from "../../packages/node/src/config.js";
 // The gate is not public: programs have no use for it apart from its node.
 import { Gate } from "../../packages/node/src/gate.js";
 
@@ -37,7 +38,7 @@ export class GateBed {
       identities,
       clock: systemClock,
       wall: systemWallClock,
-      maxMessageBytes: 104_857_600,
+      config: gossipDefaults,
       discovery: this.#discovery,
       pull,
       channels: new Map(),
