@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -44,6 +44,31 @@ export function withDependencies(name: string): readonly Package[] {
   };
   visit(name);
   return [...found.values()];
+}
+
+/** What a package lets others import. */
+export interface Entry {
+  /** As it is imported, e.g. `@gossip/comm/grpc`. */
+  readonly specifier: string;
+  /** The source file, relative to the root. */
+  readonly source: string;
+}
+
+export function entriesOf({ name, manifest }: Package): readonly Entry[] {
+  return Object.entries(manifest.exports).flatMap(([subpath, target]) => {
+    if (typeof target === "string") return [];
+    const source = target.default.replace("./dist/", `packages/${name}/src/`).replace(/\.js$/, ".ts");
+    return [{ specifier: manifest.name + subpath.slice(1), source }];
+  });
+}
+
+/** Every test file of the repository, and what lies beside tests, relative to the root. */
+export function testSources(): readonly string[] {
+  const folders = packages.flatMap(({ dir }) => [join(dir, "src"), join(dir, "test")]);
+  return [...folders, join(root, "tests")]
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => sources(folder, { tests: true }))
+    .filter((file) => !file.includes("/src/") || file.endsWith(".test.ts"));
 }
 
 /** The TypeScript files below a folder, relative to the root; tests and generated code only when asked for. */

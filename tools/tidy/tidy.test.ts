@@ -1,12 +1,13 @@
 /**
  * The rules of the house that a compiler does not know: who may import whom, what a machine may not touch, what every
- * package and every README looks like, and which names are public.
+ * package and every README looks like, which names are public, and what tests may not do.
  */
 
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { packages, root, sources } from "./packages.js";
+import { code, exportsOf, type Import, importsOf, read, valueClosure } from "./code.js";
+import { entriesOf, packages, sources, testSources } from "./packages.js";
 
 /** Lower layers first; packages on one line are siblings, which do not import each other. */
 const layers: readonly (readonly string[])[] = [
@@ -25,16 +26,15 @@ const layers: readonly (readonly string[])[] = [
 const bannedInMachines: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bDate\b/, "take `now` as an argument"],
   [/\bperformance\b/, "take `now` as an argument"],
-  [/\bMath\.random\b/, "take a `Random` in the constructor"],
+  [/\bMath\.random\b|\brandomUUID\b|\bgetRandomValues\b/, "take a `Random` in the constructor"],
   [/\b(setTimeout|setInterval|setImmediate|queueMicrotask)\b/, "show a `deadline`"],
   [/\b(await|async)\b|\bPromise\b/, "make the work an output, and its result an input"],
-  [/from "node:/, "leave it to the shell"],
   [/\bprocess\b/, "take it in the config"],
   [/\bconsole\b|\bLogger\b/, "make it an output; the shell logs"],
   [/\bglobalThis\b/, "pass it in"],
+  [/\b(WeakRef|FinalizationRegistry)\b/, "what is collected when is not deterministic"],
+  [/\b(localeCompare|toLocale\w+|Intl)\b/, "compare with `<`; a locale is ambient"],
 ];
-
-const importPattern = /^\s*(?:import|export)\b[^"';]*?\bfrom "([^"]+)"|^import "([^"]+)"/gm;
 
 describe("layers", () => {
   test.each(packages)(
@@ -44,11 +44,11 @@ describe("layers", () => {
       expect(layer, `${name} has a layer`).toBeGreaterThanOrEqual(0);
       const below = new Set(layers.slice(0, layer).flat());
       for (const file of sources(join(dir, "src"), { tests: false })) {
-        for (const imported of importsOf(file)) {
-          const [scope, other] = imported.split("/");
+        for (const { specifier } of importsOf(file)) {
+          const [scope, other] = specifier.split("/");
           if (scope !== "@gossip" || other === undefined || other === name) continue;
-          expect(below.has(other), `${file} imports ${imported}, which is not below ${name}`).toBe(true);
-          expect(manifest.dependencies, `${file} imports ${imported}`).toHaveProperty([`@gossip/${other}`]);
+          expect(below.has(other), `${file} imports ${specifier}, which is not below ${name}`).toBe(true);
+          expect(manifest.dependencies, `${file} imports ${specifier}`).toHaveProperty([`@gossip/${other}`]);
         }
       }
     },
@@ -59,7 +59,7 @@ describe("layers", () => {
     if (name === "sim") return;
     for (const file of sources(join(dir, "src"), { tests: false })) {
       if (file.includes("/src/testing/")) continue;
-      for (const imported of importsOf(file)) expect(imported, file).not.toMatch(/\/testing(\/|$)/);
+      for (const { specifier } of importsOf(file)) expect(specifier, file).not.toMatch(/\/testing(\/|$)/);
     }
   });
 });
@@ -74,17 +74,21 @@ describe("machines", () => {
   });
 
   test.each(machines)("%s and its leaves touch nothing ambient", (machine) => {
-    for (const file of closure(machine)) {
-      const code = withoutComments(read(file));
+    for (const file of valueClosure(machine)) {
+      const text = code(file);
       for (const [pattern, instead] of bannedInMachines) {
-        expect(pattern.exec(code)?.[0], `${file}: ${instead}`).toBeUndefined();
+        expect(pattern.exec(text)?.[0], `${file}: ${instead}`).toBeUndefined();
+      }
+      for (const { specifier } of importsOf(file).filter(isForeign)) {
+        expect(specifier, `${file}: leave it to the shell`).toBeUndefined();
       }
     }
   });
 
   test.each(machines)("%s opens with its theory of operation", (machine) => {
-    const opening = /\/\*\*[\s\S]*?\*\//.exec(read(machine))?.[0] ?? "";
-    expect(opening.length, "a machine explains itself before its first line of code").toBeGreaterThan(400);
+    const [beforeCode = ""] = read(machine).split(/^(?:export|const|function|class|type|interface)\b/m);
+    const longest = Math.max(0, ...(beforeCode.match(/\/\*\*[\s\S]*?\*\//g) ?? []).map(({ length }) => length));
+    expect(longest, "a machine explains itself before its first line of code").toBeGreaterThan(400);
   });
 });
 
@@ -118,52 +122,50 @@ describe("packages", () => {
     ]);
   });
 
-  test.each(packages)("$name exports what it is known to export", async ({ name, manifest }) => {
-    const names: Record<string, readonly string[]> = {};
-    for (const [subpath, target] of Object.entries(manifest.exports)) {
-      if (typeof target === "string") continue;
-      const source = target.default.replace("./dist/", "./src/").replace(/\.js$/, ".ts");
-      const entry = (await import(join(root, "packages", name, source))) as Record<string, unknown>;
-      names[subpath] = Object.keys(entry).sort();
-    }
-    expect(names).toMatchSnapshot();
+  const entries = packages.flatMap((one) => entriesOf(one));
+
+  test.each(entries)("$specifier names each export, and does nothing else", ({ source }) => {
+    const rest = code(source).replace(/^export (type )?\{[^{}]*\}( from "")?;$/gm, "");
+    expect(rest.trim(), `${source} has only lines like export { name } from "./file.js"`).toBe("");
+  });
+
+  test.each(entries)("$specifier exports what it is known to export", ({ source }) => {
+    expect(exportsOf(source)).toMatchSnapshot();
   });
 });
 
-test("long files and functions, for a second look (never a failure)", () => {
+describe("tests", () => {
+  const files = testSources();
+
+  test("there are tests to look at", () => {
+    expect(files.length).toBeGreaterThan(50);
+  });
+
+  test("there are no mocks and no fake timers; use small real fakes, and a VirtualClock", () => {
+    const found = files.map((file) => [
+      file,
+      /\bvi\.(mock|doMock|fn|spyOn|stub\w+|useFakeTimers)\b/.exec(code(file))?.[0],
+    ]);
+    expect(found.filter(([, mock]) => mock !== undefined)).toEqual([]);
+  });
+
+  test('what may be skipped says why in its name, like "… (skipped when …)"', () => {
+    const skips = /\b(?:it|test|describe)(?:\.\w+)*\.(?:skip|skipIf|runIf|todo|fails)\b[\s\S]*?(?:=>|;$)/gm;
+    const found = files.flatMap((file) => (read(file).match(skips) ?? []).map((skip) => [file, skip]));
+    expect(found.filter(([, skip]) => !/\(skipped when .+\)/.test(skip ?? ""))).toEqual([]);
+  });
+});
+
+test("long files, for a second look (never a failure; the linter shows long functions)", () => {
   const long = packages
     .flatMap(({ dir }) => sources(join(dir, "src"), { tests: false }))
     .map((file) => [file, read(file).split("\n").length] as const)
     .filter(([, lines]) => lines > 400);
-  for (const [file, lines] of long) process.stdout.write(`${file}: ${lines} lines; what does it hide?\n`);
+  process.stdout.write(long.map(([file, lines]) => `${file}: ${lines} lines; what does it hide?\n`).join(""));
 });
 
-function importsOf(file: string): readonly string[] {
-  return [...read(file).matchAll(importPattern)].map(([, from, bare]) => (from ?? bare) as string);
-}
-
-/** A machine file and everything it imports from its own package. */
-function closure(file: string, seen = new Set<string>()): ReadonlySet<string> {
-  seen.add(file);
-  for (const imported of importsOf(file)) {
-    if (!imported.startsWith(".")) continue;
-    const target = normalize(join(dirname(file), imported.replace(/\.js$/, ".ts")));
-    if (!seen.has(target) && existsSync(join(root, target))) closure(target, seen);
-  }
-  return seen;
-}
-
-function read(file: string): string {
-  return readFileSync(join(root, file), "utf8");
-}
-
-/** Comments and texts may speak of anything. */
-function withoutComments(code: string): string {
-  return code
-    .replace(/\/\*[\s\S]*?\*\//g, "")
-    .replace(/\/\/.*$/gm, "")
-    .replace(/"(?:[^"\\\n]|\\.)*"/g, (text) => (text.startsWith('"node:') ? text : '""'))
-    .replace(/`(?:[^`\\]|\\.)*`/g, "``");
+function isForeign({ specifier, isType }: Import): boolean {
+  return !isType && !specifier.startsWith(".") && !specifier.startsWith("@gossip/");
 }
 
 function withoutFences(markdown: string): string {
