@@ -32,7 +32,7 @@ interface Setup {
   readonly known: Set<PkiId>;
 }
 
-function setUp(overrides: Partial<ChannelGossipOptions["config"]> = {}): Setup {
+function setUp(overrides: Partial<ChannelGossipOptions["config"]> = {}, invisible: PkiId[] = [hidden]): Setup {
   const alive = new Set([own, foreign, outsider, hidden]);
   const known = new Set(alive);
   const machine = new ChannelGossip({
@@ -44,7 +44,7 @@ function setUp(overrides: Partial<ChannelGossipOptions["config"]> = {}): Setup {
     membership: {
       alive,
       knows: (id) => known.has(id),
-      isVisible: (id) => id !== hidden,
+      isVisible: (id) => !invisible.includes(id),
       orgOf: (id) => orgs.get(id),
     },
     config: {
@@ -54,6 +54,7 @@ function setUp(overrides: Partial<ChannelGossipOptions["config"]> = {}): Setup {
       minPublishGapMs: 250,
       pullPeerNum: 3,
       maxMembers: 10,
+      maxSnapshotBytes: 1_000,
       ...overrides,
     },
     random: seededRandom(1),
@@ -187,12 +188,86 @@ describe("ChannelGossip", () => {
     expect(machine.propertiesOf(own)).toBeUndefined();
   });
 
-  test("a newcomer is asked soon, and told of us", () => {
+  test("a node that shows itself to no other organization is told of in no answer to them", () => {
+    const { machine } = setUp({}, [self]);
+    sign(machine, machine.step({ type: "start" }, 0), 0);
+    const [toForeign] = machine.step({ type: "pull-request", from: foreign }, 0);
+    const [toOwn] = machine.step({ type: "pull-request", from: own }, 0);
+    expect(toForeign).toMatchObject({ type: "respond", elements: [] });
+    expect(toOwn).toMatchObject({ type: "respond", elements: [{ payload: new Uint8Array([99]) }] });
+  });
+
+  test("cuts a large snapshot into several, and sends an empty one whole", () => {
+    const { machine } = setUp({ maxSnapshotBytes: 4 });
+    for (const subject of [own, hidden, foreign]) {
+      machine.step({ type: "state-info", info: info(subject, 1n), from: own }, 0);
+    }
+    // Each element has two bytes.
+    const answer = machine.step({ type: "pull-request", from: own }, 0);
+    expect(answer.map((output) => output.type === "respond" && output.elements.length)).toEqual([2, 1]);
+    expect(setUp().machine.step({ type: "pull-request", from: own }, 0)).toMatchObject([{ elements: [] }]);
+  });
+
+  test("a newcomer is asked soon, and told of us, and nobody else is", () => {
+    const { machine } = setUp();
+    sign(machine, machine.step({ type: "start" }, 0), 0);
+    machine.step({ type: "member-up", pkiId: own }, 1000);
+    machine.step({ type: "member-up", pkiId: outsider }, 1000);
+    expect(machine.deadline).toBe(1250);
+    expect(machine.step({ type: "wake" }, 1250)).toMatchObject([
+      { type: "tell", to: [own], info: { message: { pkiId: self } } },
+      { type: "request", to: [own] },
+    ]);
+    expect(machine.deadline).toBe(4000);
+  });
+
+  test("a newcomer whose state info is held is not asked; one that is gone again is neither asked nor told", () => {
+    const { machine, alive } = setUp();
+    sign(machine, machine.step({ type: "start" }, 0), 0);
+    machine.step({ type: "state-info", info: info(own, 1n), from: own }, 0);
+    machine.step({ type: "member-up", pkiId: own }, 1000);
+    machine.step({ type: "member-up", pkiId: foreign }, 1000);
+    alive.delete(foreign);
+    expect(machine.step({ type: "wake" }, 1250)).toMatchObject([{ type: "tell", to: [own] }]);
+  });
+
+  test("of many newcomers all are told at once, and a few at a time are asked", () => {
+    const { machine } = setUp({ pullPeerNum: 1 });
+    sign(machine, machine.step({ type: "start" }, 0), 0);
+    for (const pkiId of [own, foreign, hidden]) machine.step({ type: "member-up", pkiId }, 1000);
+    expect(machine.step({ type: "wake" }, 1250)).toMatchObject([{ to: [own, foreign, hidden] }, { to: [own] }]);
+    expect(machine.step({ type: "wake" }, 1500)).toMatchObject([{ type: "request", to: [foreign] }]);
+    expect(machine.step({ type: "wake" }, 1750)).toMatchObject([{ type: "request", to: [hidden] }]);
+    expect(machine.deadline).toBe(4000);
+  });
+
+  test("members that come and go do not make it publish", () => {
+    const { machine } = setUp();
+    sign(machine, machine.step({ type: "start" }, 0), 0);
+    const outputs: ChannelGossipOutput[] = [];
+    for (let now = 300; now < 3000; now += 300) {
+      outputs.push(...machine.step({ type: "member-up", pkiId: own }, now));
+      outputs.push(...machine.step({ type: "wake" }, now + 250));
+    }
+    expect(new Set(types(outputs))).toEqual(new Set(["tell", "request"]));
+  });
+
+  test("asks for its signature again when none came", () => {
     const { machine } = setUp();
     machine.step({ type: "start" }, 0);
-    machine.step({ type: "member-up", pkiId: own }, 1000);
-    expect(machine.deadline).toBe(1250);
-    expect(types(machine.step({ type: "wake" }, 1250)).sort()).toEqual(["request", "sign"]);
+    expect(types(machine.step({ type: "wake" }, 4000))).toContain("sign");
+    const again = machine.step({ type: "wake" }, 8000);
+    expect(types(again)).toContain("sign");
+    sign(machine, again, 8000);
+    expect(types(machine.step({ type: "wake" }, 12_000))).toEqual(["request"]);
+  });
+
+  test("a height that grew while the signature was made is published next", () => {
+    const { machine } = setUp();
+    const started = machine.step({ type: "start" }, 0);
+    machine.step({ type: "height", height: 2n }, 100);
+    sign(machine, started, 110);
+    expect(machine.step({ type: "wake" }, 250)).toMatchObject([{ type: "sign", properties: { ledgerHeight: 2n } }]);
   });
 
   test("keeps track of no more members than it may", () => {

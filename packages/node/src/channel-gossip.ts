@@ -6,17 +6,20 @@
  * blocks: only members whose state info we hold are pushed to.
  *
  * States: our own properties are clean (signed and published) or dirty. They become dirty by `height`, are signed
- * through the outputs `sign`, and clean when `signed` comes back for the same sequence.
+ * through the outputs `sign`, and clean when `signed` comes back with the height of now. A newcomer is waiting until it
+ * was told of us, and asked if we lack its state info.
  *
- * Timers: `publish` (a dirty state info waits at most `publishStateInfoIntervalMs`, and at least `minPublishGapMs` lie
- * between two), `request` (state-info pull requests), `sweep` (forget members that discovery no longer knows).
+ * Timers: `publish` (a dirty state info waits until `minPublishGapMs` lie between two, and is signed again after
+ * `publishStateInfoIntervalMs` if that failed), `request` (state-info pull requests), `greet` (newcomers, together),
+ * `sweep` (forget members that discovery no longer knows).
  *
  * Invariants: at most one state info per PKI-ID, never older than one held before; our own sequence always grows.
  *
  * Deviations from the reference: a change is published as soon as the gap allows rather than on the next tick, and
  * signed even when nobody is alive, so that our own view is never stale (§16 items 7, 8); members that left are not
  * eligible (§16 item 9); one bad element does not hide the rest of a snapshot (§16 item 6); to a foreign organization
- * go only its own and our subjects (§16 item 6); a new member causes a request at once.
+ * go only its own and our subjects (§16 item 6); large snapshots are cut (page 01 §14 item 5); a new member is asked
+ * soon and told of us, it alone: a publication would be forwarded by everybody to everybody, for each member that comes.
  */
 
 import type { Verified } from "@gossip/crypto";
@@ -42,6 +45,8 @@ export interface ChannelGossipConfig {
   readonly pullPeerNum: number;
   /** Members of the channel that are kept track of. */
   readonly maxMembers: number;
+  /** Bytes of state infos in one snapshot; more of them are several snapshots. */
+  readonly maxSnapshotBytes: number;
 }
 
 /** What the machine may know of the members, without knowing the discovery machine. */
@@ -81,6 +86,8 @@ export type ChannelGossipOutput =
   | { readonly type: "sign"; readonly time: PeerTime; readonly properties: Properties }
   | { readonly type: "publish"; readonly info: Verified<StateInfo> }
   | { readonly type: "forward"; readonly info: Verified<StateInfo>; readonly except: PkiId }
+  /** Send our state info to these, and to nobody else. */
+  | { readonly type: "tell"; readonly info: Verified<StateInfo>; readonly to: readonly PkiId[] }
   | { readonly type: "request"; readonly to: readonly PkiId[] }
   | { readonly type: "respond"; readonly to: PkiId; readonly elements: readonly Envelope[] }
   /** A member of the channel came, went, or grew. */
@@ -94,11 +101,15 @@ export type ChannelDropReason =
   | "too-many-members"
   | "own-state-info";
 
+type TimerName = "publish" | "request" | "greet" | "sweep";
+
 export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipOutput> {
   readonly #options: ChannelGossipOptions;
   readonly #organizations: ReadonlySet<OrgId>;
-  readonly #timers = new Timers<"publish" | "request" | "sweep">();
+  readonly #timers = new Timers<TimerName>();
   readonly #infos: BoundedMap<PkiId, Verified<StateInfo>>;
+  /** Members that came and were not greeted yet, with whether they were told of us. */
+  readonly #newcomers: BoundedMap<PkiId, { readonly isTold: boolean }>;
   #own: Verified<StateInfo> | undefined;
   #height: bigint;
   #sequence = 0n;
@@ -109,7 +120,9 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     this.#options = options;
     this.#organizations = new Set(options.organizations);
     this.#height = options.height;
-    this.#infos = new BoundedMap({ maxEntries: options.config.maxMembers, whenFull: "refuse" });
+    const bound = { maxEntries: options.config.maxMembers, whenFull: "refuse" } as const;
+    this.#infos = new BoundedMap(bound);
+    this.#newcomers = new BoundedMap(bound);
   }
 
   get deadline(): Millis {
@@ -146,7 +159,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     return [...this.#publish(now), ...this.#request()];
   }
 
-  #onTimer(timer: "publish" | "request" | "sweep", now: Millis): readonly ChannelGossipOutput[] {
+  #onTimer(timer: TimerName, now: Millis): readonly ChannelGossipOutput[] {
     const { config } = this.#options;
     switch (timer) {
       case "publish":
@@ -154,6 +167,8 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
       case "request":
         this.#timers.set("request", now + config.requestStateInfoIntervalMs);
         return this.#request();
+      case "greet":
+        return this.#greet(now);
       case "sweep":
         this.#timers.set("sweep", now + config.sweepIntervalMs);
         return this.#sweep();
@@ -182,13 +197,15 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     const { membership, selfOrg } = this.#options;
     const requester = membership.orgOf(from);
     if (requester === undefined) return [{ type: "dropped", reason: "unknown-member", from }];
-    const elements: Envelope[] = this.#own === undefined ? [] : [this.#own.envelope];
+    const isOwnOrg = requester === selfOrg;
+    const elements: Envelope[] = [];
+    if (this.#own !== undefined && this.#mayBeTold(from)) elements.push(this.#own.envelope);
     for (const [subject, info] of this.#infos) {
       const org = membership.orgOf(subject);
-      const isShown = requester === selfOrg || org === requester || (org === selfOrg && membership.isVisible(subject));
+      const isShown = isOwnOrg || org === requester || (org === selfOrg && membership.isVisible(subject));
       if (isShown) elements.push(info.envelope);
     }
-    return [{ type: "respond", to: from, elements }];
+    return this.#cut(elements).map((part) => ({ type: "respond", to: from, elements: part }));
   }
 
   #onHeight(height: bigint, now: Millis): readonly ChannelGossipOutput[] {
@@ -196,24 +213,26 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     this.#height = height;
     const { minPublishGapMs, publishStateInfoIntervalMs } = this.#options.config;
     const gap = Math.min(minPublishGapMs, publishStateInfoIntervalMs);
-    if (now - this.#publishedAt >= gap) return this.#publish(now);
-    if (this.#timers.at("publish") === undefined) this.#timers.set("publish", this.#publishedAt + gap);
+    const at = this.#publishedAt + gap;
+    if (at <= now) return this.#publish(now);
+    this.#advance("publish", at);
     return [];
   }
 
   #onSigned(info: Verified<StateInfo>): readonly ChannelGossipOutput[] {
-    if (this.#own !== undefined && comparePeerTime(info.message.time, this.#own.message.time) <= 0) return [];
+    const { time, properties } = info.message;
+    if (this.#own !== undefined && comparePeerTime(time, this.#own.message.time) <= 0) return [];
     this.#own = info;
+    // Otherwise the height has grown while the signature was made, and the next publication is due already.
+    if (properties.ledgerHeight === this.#height) this.#timers.clear("publish");
     return [{ type: "publish", info }];
   }
 
   #onMemberUp(pkiId: PkiId, now: Millis): readonly ChannelGossipOutput[] {
     if (!this.#isOrgInChannel(pkiId)) return [];
-    // The newcomer lacks our state info and we lack its; soon, so that a burst of newcomers shares one round.
-    const soon = now + this.#options.config.minPublishGapMs;
-    for (const timer of ["request", "publish"] as const) {
-      if ((this.#timers.at(timer) ?? Number.POSITIVE_INFINITY) > soon) this.#timers.set(timer, soon);
-    }
+    this.#newcomers.set(pkiId, { isTold: false });
+    // Soon, so that a burst of newcomers shares one round.
+    this.#advance("greet", now + this.#options.config.minPublishGapMs);
     return [];
   }
 
@@ -267,7 +286,8 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
   }
 
   #publish(now: Millis): readonly ChannelGossipOutput[] {
-    this.#timers.clear("publish");
+    // Until it is signed, which may fail.
+    this.#timers.set("publish", now + this.#options.config.publishStateInfoIntervalMs);
     this.#publishedAt = now;
     const { incarnation } = this.#options;
     // The reference uses the wall clock here; elapsed time on top of the incarnation looks the same and never steps.
@@ -288,6 +308,56 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     const candidates = [...membership.alive].filter((pkiId) => this.#isOrgInChannel(pkiId));
     if (candidates.length === 0) return [];
     return [{ type: "request", to: sample(random, candidates, config.pullPeerNum) }];
+  }
+
+  /** Tells all newcomers of us, and asks some of those whose state info we lack; the rest comes next time. */
+  #greet(now: Millis): readonly ChannelGossipOutput[] {
+    const { membership, config } = this.#options;
+    const alive = new Set(membership.alive);
+    const tell: PkiId[] = [];
+    const ask: PkiId[] = [];
+    for (const [pkiId, { isTold }] of [...this.#newcomers]) {
+      if (!isTold && alive.has(pkiId) && this.#mayBeTold(pkiId)) tell.push(pkiId);
+      const isLacking = alive.has(pkiId) && !this.#infos.has(pkiId);
+      if (isLacking && ask.length >= config.pullPeerNum) {
+        this.#newcomers.set(pkiId, { isTold: true });
+        continue;
+      }
+      this.#newcomers.delete(pkiId);
+      if (isLacking) ask.push(pkiId);
+    }
+    if (this.#newcomers.size > 0) this.#timers.set("greet", now + config.minPublishGapMs);
+    const outputs: ChannelGossipOutput[] = [];
+    if (tell.length > 0 && this.#own !== undefined) outputs.push({ type: "tell", info: this.#own, to: tell });
+    if (ask.length > 0) outputs.push({ type: "request", to: ask });
+    return outputs;
+  }
+
+  /** Sets the timer, unless it is set for earlier. */
+  #advance(timer: TimerName, at: Millis): void {
+    if ((this.#timers.at(timer) ?? Number.POSITIVE_INFINITY) > at) this.#timers.set(timer, at);
+  }
+
+  /** Whether the peer may see our own state info: another organization only if we show ourselves to it (page 07 §10.3). */
+  #mayBeTold(pkiId: PkiId): boolean {
+    const { membership, self, selfOrg } = this.#options;
+    return membership.orgOf(pkiId) === selfOrg || membership.isVisible(self);
+  }
+
+  /** Parts of at most `maxSnapshotBytes`, or of one element that is larger; one empty part when there are none. */
+  #cut(elements: readonly Envelope[]): readonly (readonly Envelope[])[] {
+    const parts: Envelope[][] = [[]];
+    let bytes = 0;
+    for (const element of elements) {
+      const size = element.payload.length + element.signature.length;
+      if (bytes > 0 && bytes + size > this.#options.config.maxSnapshotBytes) {
+        parts.push([]);
+        bytes = 0;
+      }
+      parts.at(-1)?.push(element);
+      bytes += size;
+    }
+    return parts;
   }
 
   #sweep(): readonly ChannelGossipOutput[] {

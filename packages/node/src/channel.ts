@@ -89,6 +89,7 @@ export class ChannelShell implements Channel, RoutableChannel {
         minPublishGapMs: config.minStateInfoGapMs,
         pullPeerNum: config.pullPeerNum,
         maxMembers: config.maxMembers,
+        maxSnapshotBytes: config.maxSnapshotBytes,
       },
       random,
     });
@@ -264,6 +265,9 @@ export class ChannelShell implements Channel, RoutableChannel {
         return this.#around.emit(stateInfoEmission(this.id, output.info, undefined));
       case "forward":
         return this.#around.emit(stateInfoEmission(this.id, output.info, output.except));
+      case "tell":
+        for (const to of output.to) this.#send(to, output.info.envelope, "control");
+        return;
       case "request":
         for (const to of output.to) this.#send(to, exit.stateInfoPullRequest(this.id), "control");
         return;
@@ -326,7 +330,7 @@ export class ChannelShell implements Channel, RoutableChannel {
         });
       case "dropped":
         if (output.reason === "refused-by-ledger") this.#around.onBlockRefused(output.from, output.detail ?? "");
-        return drops.count("state", output.reason);
+        return drops.count("state", output.reason, output.count);
       default:
         return unreachable(output);
     }
