@@ -1,9 +1,18 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
+import type { BlockEntry } from "@gossip/peer";
 import { systemRandom } from "@gossip/runtime";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type NetworkStatus, networkStatus, type PeerStatus, readNetworkFile, stopNetwork } from "../src/index.js";
+import {
+  digestLedger,
+  type NetworkStatus,
+  networkStatus,
+  type PeerStatus,
+  readNetworkFile,
+  stopNetwork,
+} from "../src/index.js";
 import { portCount } from "../src/network/layout.js";
+import { networkPaths } from "../src/network/paths.js";
 import { findFreePorts } from "../src/network/ports.js";
 import { markOf } from "../src/network/process-mark.js";
 import { inTemporaryFolder } from "../src/testing/index.js";
@@ -17,6 +26,7 @@ let basePort: number;
 let release: () => void;
 let folder: Promise<void>;
 let up: ReturnType<typeof start>;
+let toldByPeer: BlockEntry[];
 
 beforeAll(async () => {
   basePort = await findFreePorts(portCount(shape), systemRandom);
@@ -51,20 +61,27 @@ function startUp() {
 }
 
 /** The peers, once all run, see each other, and have the same newest block at `height` or above. */
-function converged(height: number): Promise<readonly PeerStatus[]> {
-  return until(`peers converged at height ${height}`, async () => {
-    const { peers } = await status().catch(() => ({ peers: [] }));
-    const [first] = peers;
-    const isReady = peers.every(
-      (peer) =>
-        peer.state === "running" &&
-        peer.members === shape.peers - 1 &&
-        peer.height !== null &&
-        peer.height >= height &&
-        peer.lastBlock?.hash === first?.lastBlock?.hash,
-    );
-    return isReady && first !== undefined ? peers : undefined;
-  });
+async function converged(height: number): Promise<readonly PeerStatus[]> {
+  let last: readonly PeerStatus[] = [];
+  const isReady = (peer: PeerStatus) =>
+    peer.state === "running" &&
+    peer.members === shape.peers - 1 &&
+    peer.height !== null &&
+    peer.height >= height &&
+    peer.lastBlock?.hash === last[0]?.lastBlock?.hash;
+  try {
+    return await until(`peers converged at height ${height}`, async () => {
+      last = await status().then(
+        ({ peers }) => peers,
+        () => [],
+      );
+      return last.length > 0 && last.every(isReady) ? last : undefined;
+    });
+  } catch (error) {
+    up.kill("SIGINT");
+    const { stdout, stderr } = await up;
+    throw new Error(`peers were ${JSON.stringify(last)}, network up said:\n${stdout}\n${stderr}`, { cause: error });
+  }
 }
 
 async function entryOf(name: string) {
@@ -87,7 +104,7 @@ async function submit(...lines: string[]): Promise<string> {
   return stdout;
 }
 
-async function blocks(peer: string): Promise<unknown[]> {
+async function blocks(peer: string): Promise<BlockEntry[]> {
   const { exitCode, stdout, stderr } = await gossip(["blocks", "--dir", dir, "--peer", peer, "--from", "1", "--json"]);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
   return stdout.split("\n").map((line) => JSON.parse(line));
@@ -145,6 +162,11 @@ describe.sequential("a network that is up", () => {
     await converged(5);
   }, 60_000);
 
+  it("tells the blocks of a running peer", async () => {
+    toldByPeer = await blocks("peer1.org1");
+    expect(toldByPeer).toHaveLength(4);
+  });
+
   it("is taken down by a command, with what was started by hand", async () => {
     const { exitCode, stdout } = await gossip(["network", "down", "--dir", dir]);
     expect(exitCode).toBe(0);
@@ -156,13 +178,13 @@ describe.sequential("a network that is up", () => {
   }, 60_000);
 
   it("has the same blocks on every disk, and every transaction once", async () => {
-    const ledgers = await Promise.all(["peer0.org1", "peer1.org1", "peer2.org1"].map(blocks));
-    expect(ledgers[1]).toEqual(ledgers[0]);
-    expect(ledgers[2]).toEqual(ledgers[0]);
-    const texts = (ledgers[0] as { transactions: { text: string }[] }[]).flatMap((block) =>
-      block.transactions.map(({ text }) => text),
-    );
+    expect(await blocks("peer1.org1")).toEqual(toldByPeer);
+    const texts = toldByPeer.flatMap(({ transactions }) => transactions.map(({ text }) => text));
     expect(texts).toEqual(["one", "", "two", "three", "four", "five"]);
+    const data = ["peer0.org1", "peer1.org1", "peer2.org1"].map((name) => networkPaths(dir).member("peer", name).data);
+    const [first, ...others] = await Promise.all(data.map((folder) => digestLedger(folder, "demo")));
+    expect(first).toMatchObject({ height: 5, transactions: 6 });
+    expect(others).toEqual([first, first]);
   }, 60_000);
 
   it("continues from its ledgers when it is started again, and ends with an interrupt", async () => {

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { BlockEntry, TransactionEntry } from "@gossip/peer";
 import { GossipError } from "@gossip/runtime";
 import { ledgerBlocks } from "../network/ledger-blocks.js";
 import { markOfEntry, type PeerEntry, readNetworkFile } from "../network/network-file.js";
-import { type BlockTransactionView, type BlockView, fetchBlocks } from "../network/operations.js";
+import { fetchBlocks } from "../network/operations.js";
 import { networkPaths } from "../network/paths.js";
 import { isRunning } from "../network/process-mark.js";
 import { listenForStop } from "../signals.js";
@@ -22,20 +23,19 @@ const followPauseMs = 500;
 /** `gossip blocks`: from a running peer through its operations service, from a stopped one out of its ledger. */
 export async function showBlocks(options: BlocksOptions, terminal: Terminal): Promise<number> {
   const stop = listenForStop();
+  const print = (block: BlockEntry) => {
+    const lines = options.json === true ? [JSON.stringify(block)] : blockLines(block, terminal);
+    for (const line of lines) printLine(terminal, line);
+  };
   try {
-    for (let next = options.from; ; ) {
-      for await (const block of blocksOf(options, next, stop.signal)) {
-        for (const line of options.json === true ? [JSON.stringify(block)] : blockLines(block, terminal)) {
-          printLine(terminal, line);
-        }
-        next = BigInt(block.number) + 1n;
-        if (stop.signal.aborted) break;
-      }
-      if (options.follow !== true || stop.signal.aborted) return 0;
-      await delay(followPauseMs, undefined, { signal: stop.signal }).catch(() => {});
+    let next = await printFrom(options, options.from, print, stop.signal);
+    while (options.follow === true && !stop.signal.aborted) {
+      await delay(followPauseMs, undefined, { signal: stop.signal });
+      next = await printNewer(options, next, print, stop.signal);
     }
+    return 0;
   } catch (error) {
-    // Ctrl-C is how following ends.
+    // Ctrl-C, or a reader that has seen enough, is how following ends.
     if (stop.signal.aborted) return 0;
     throw error;
   } finally {
@@ -43,21 +43,52 @@ export async function showBlocks(options: BlocksOptions, terminal: Terminal): Pr
   }
 }
 
-async function* blocksOf(
-  options: BlocksOptions,
-  from: bigint,
-  signal: AbortSignal,
-): AsyncGenerator<BlockView, void, void> {
-  // Read anew each time: while following, a peer may stop and come back.
-  const file = await readNetworkFile(options.dir);
-  const peer = file.peers.find(({ name }) => name === options.peer);
-  const channel = file.channels[0];
-  if (peer === undefined || channel === undefined) {
-    const names = file.peers.map(({ name }) => name).join(", ");
-    throw new GossipError("not-found", `expected --peer to be one of ${names}, got ${options.peer}`);
+type Print = (block: BlockEntry) => void;
+
+async function printFrom(options: BlocksOptions, from: bigint, print: Print, signal: AbortSignal): Promise<bigint> {
+  const { peer, channel } = await findPeer(options);
+  const blocks = (await runs(peer))
+    ? fetchBlocks(peer.operations, channel, from, signal)
+    : ledgerBlocks(networkPaths(options.dir).member("peer", peer.name).data, channel, from);
+  let next = from;
+  for await (const block of blocks) {
+    print(block);
+    next = BigInt(block.number) + 1n;
+    if (signal.aborted) break;
   }
-  if (await runs(peer)) yield* fetchBlocks(peer.operations, channel, from, signal);
-  else yield* ledgerBlocks(networkPaths(options.dir).member("peer", peer.name).data, channel, from);
+  return next;
+}
+
+/**
+ * What came since. A peer that stopped meanwhile is waited for: were its ledger opened here, it could not start again.
+ */
+async function printNewer(options: BlocksOptions, from: bigint, print: Print, signal: AbortSignal): Promise<bigint> {
+  const { peer, channel } = await findPeer(options);
+  if (!(await runs(peer))) return from;
+  let next = from;
+  try {
+    for await (const block of fetchBlocks(peer.operations, channel, from, signal)) {
+      print(block);
+      next = BigInt(block.number) + 1n;
+    }
+  } catch (error) {
+    if (!(error instanceof GossipError) || error.code !== "unavailable") throw error;
+  }
+  return next;
+}
+
+async function findPeer({
+  dir,
+  peer: wanted,
+}: BlocksOptions): Promise<{ readonly peer: PeerEntry; readonly channel: string }> {
+  const { peers, channels } = await readNetworkFile(dir);
+  const peer = peers.find(({ name }) => name === wanted);
+  const [channel] = channels;
+  if (peer !== undefined && channel !== undefined) return { peer, channel };
+  throw new GossipError(
+    "not-found",
+    `expected --peer to be one of ${peers.map(({ name }) => name).join(", ")}, got ${wanted}`,
+  );
 }
 
 async function runs(peer: PeerEntry): Promise<boolean> {
@@ -65,7 +96,7 @@ async function runs(peer: PeerEntry): Promise<boolean> {
   return mark !== undefined && (await isRunning(mark));
 }
 
-function blockLines(block: BlockView, terminal: Terminal): readonly string[] {
+function blockLines(block: BlockEntry, terminal: Terminal): readonly string[] {
   const { stdout } = terminal;
   const width = stdout.isTTY ? stdout.columns : Number.POSITIVE_INFINITY;
   const { transactions } = block;
@@ -77,6 +108,6 @@ function blockLines(block: BlockView, terminal: Terminal): readonly string[] {
 }
 
 /** Text is shown as a JSON string, since a ledger can hold what would move the cursor. */
-function transactionText({ size, sha256, text }: BlockTransactionView): string {
+function transactionText({ size, sha256, text }: TransactionEntry): string {
   return `${sha256.slice(0, 12)} ${size} bytes${text === undefined ? "" : ` ${JSON.stringify(text)}`}`;
 }

@@ -15,7 +15,7 @@ import { readOrdererConfig } from "./orderer-file.js";
 import { clientName, networkPaths } from "./paths.js";
 
 /** What a block brought, for a client that follows the channel. */
-export interface FollowedBlock {
+interface FollowedBlock {
   readonly number: bigint;
   /** How many it holds; none for a block of configuration. */
   readonly transactions: number;

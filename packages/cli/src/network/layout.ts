@@ -2,7 +2,7 @@ import { GossipError } from "@gossip/runtime";
 import type { NetworkShape } from "./defaults.js";
 
 /** Beyond this, processes on one machine say nothing about a network any more. */
-export const maxPeersInAll = 64;
+const maxPeersInAll = 64;
 
 /** A network written down: who is there, and where each listens. */
 export interface NetworkLayout {
@@ -11,13 +11,13 @@ export interface NetworkLayout {
   readonly organizations: readonly OrganizationLayout[];
 }
 
-export interface OrdererLayout {
+interface OrdererLayout {
   readonly name: string;
   readonly org: string;
   readonly endpoint: string;
 }
 
-export interface OrganizationLayout {
+interface OrganizationLayout {
   readonly id: string;
   /** The first is its static leader, its anchor, and the bootstrap of the others. */
   readonly peers: readonly PeerLayout[];
@@ -34,7 +34,7 @@ export interface PeerLayout {
   readonly bootstrap: readonly string[];
 }
 
-export const ordererOrg = "orderer";
+const ordererOrg = "orderer";
 const host = "127.0.0.1";
 
 /** How many consecutive ports a network takes: the orderer, then its peers, then their operations services. */

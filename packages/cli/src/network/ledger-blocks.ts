@@ -1,10 +1,6 @@
-import { createHash } from "node:crypto";
-import { blockHash } from "@gossip/crypto";
 import { createLedger } from "@gossip/ledger";
-import { readBlock } from "@gossip/proto/fabric";
-import { GossipError } from "@gossip/runtime";
-import { blockData, ledgerFolder } from "./ledger-digest.js";
-import type { BlockTransactionView, BlockView } from "./operations.js";
+import { type BlockEntry, showBlock } from "@gossip/peer";
+import { ledgerFolder } from "./ledger-digest.js";
 
 /**
  * The blocks of a stopped peer, out of its ledger, in the shape in which a running one tells them.
@@ -15,40 +11,11 @@ export async function* ledgerBlocks(
   data: string,
   channel: string,
   from: bigint,
-): AsyncGenerator<BlockView, void, void> {
+): AsyncGenerator<BlockEntry, void, void> {
   const ledger = await createLedger({ dir: ledgerFolder(data), channel });
   try {
-    for await (const { number, bytes } of ledger.blocks({ from })) yield blockView(number, bytes);
+    for await (const { number, bytes } of ledger.blocks({ from })) yield showBlock(number, bytes);
   } finally {
     await ledger.close();
   }
-}
-
-function blockView(number: bigint, bytes: Uint8Array): BlockView {
-  const block = readBlock(bytes);
-  if (!block.ok)
-    throw new GossipError(
-      "corrupt",
-      `expected block ${number} in the ledger, got bytes that are none: ${block.detail}`,
-    );
-  const { header } = block.value;
-  return {
-    number: String(number),
-    hash: hex(blockHash(header)),
-    previousHash: hex(header.previousHash),
-    transactions: blockData(number, bytes).map(transactionView),
-  };
-}
-
-function transactionView(data: Uint8Array): BlockTransactionView {
-  const view = { size: data.length, sha256: createHash("sha256").update(data).digest("hex") };
-  try {
-    return { ...view, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data) };
-  } catch {
-    return view;
-  }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
 }

@@ -40,7 +40,7 @@ export async function digestLedger(data: string, channel: string): Promise<Ledge
 }
 
 /** Data of a block's transactions; configuration is none. @throws GossipError `corrupt` */
-export function blockData(number: bigint, bytes: Uint8Array): readonly Uint8Array[] {
+function blockData(number: bigint, bytes: Uint8Array): readonly Uint8Array[] {
   const block = readBlock(bytes);
   if (!block.ok)
     throw new GossipError(

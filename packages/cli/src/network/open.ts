@@ -15,7 +15,7 @@ export type WantedNetwork = { readonly [K in keyof NetworkShape]?: NetworkShape[
 };
 
 /** Settings of a network that exists. */
-export interface NetworkSettings extends NetworkShape {
+interface NetworkSettings extends NetworkShape {
   readonly basePort: number;
 }
 
@@ -50,7 +50,7 @@ export function portsOf(file: NetworkFile): readonly PortUse[] {
 }
 
 /** The settings a network was made with. */
-export function settingsOf(file: NetworkFile): NetworkSettings {
+function settingsOf(file: NetworkFile): NetworkSettings {
   const orgs = new Set(file.peers.map(({ org }) => org)).size;
   return {
     orgs,

@@ -1,26 +1,12 @@
-import type { ChannelEntry, ChannelsView, MembersView } from "@gossip/peer";
+import type { BlockEntry, ChannelEntry, ChannelsView, MembersView } from "@gossip/peer";
 import { errorText, GossipError } from "@gossip/runtime";
+import { readLines } from "../lines.js";
+
+/** A block of 100 MiB of text, of which every character may take six as JSON. */
+const maxBlockLineBytes = 600 * 1024 * 1024;
 
 /** How long a peer may take to answer before it counts as not answering. */
 const answerPatienceMs = 3_000;
-
-/** One transaction of a block, as a peer's operations service tells it. */
-export interface BlockTransactionView {
-  readonly size: number;
-  /** SHA-256, lower-case hex. */
-  readonly sha256: string;
-  /** Absent when the bytes are no text. */
-  readonly text?: string;
-}
-
-/** One line of `GET /gossip/channels/CHANNEL/blocks`. */
-export interface BlockView {
-  /** Decimal. */
-  readonly number: string;
-  readonly hash: string;
-  readonly previousHash: string;
-  readonly transactions: readonly BlockTransactionView[];
-}
 
 /** `GET /gossip/members` of a peer. @throws GossipError `unavailable` */
 export async function fetchMembers(operations: string): Promise<MembersView> {
@@ -44,17 +30,22 @@ export async function* fetchBlocks(
   channel: string,
   from: bigint,
   signal?: AbortSignal,
-): AsyncGenerator<BlockView, void, void> {
+): AsyncGenerator<BlockEntry, void, void> {
   const path = `/gossip/channels/${encodeURIComponent(channel)}/blocks?from=${from}`;
   const response = await get(operations, path, signal);
   const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of response.body ?? []) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) if (line !== "") yield JSON.parse(line) as BlockView;
+  for await (const line of readLines(wholeBody(response, operations), { maxLineBytes: maxBlockLineBytes })) {
+    yield JSON.parse(decoder.decode(line)) as BlockEntry;
   }
-  if (rest !== "") yield JSON.parse(rest) as BlockView;
+}
+
+/** A body that ends before its end means that the peer went away, which is no defect of this command. */
+async function* wholeBody(response: Response, operations: string): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    for await (const chunk of response.body ?? []) yield chunk;
+  } catch (cause) {
+    throw new GossipError("unavailable", `expected all blocks from ${operations}, the connection was lost`, { cause });
+  }
 }
 
 async function fetchJson(operations: string, path: string): Promise<unknown> {

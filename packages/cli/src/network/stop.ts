@@ -4,7 +4,7 @@ import { entriesOf, markOfEntry, type NetworkFile, updateNetworkFile, withProces
 import { isRunning, type ProcessMark, signalProcess } from "./process-mark.js";
 
 /** How long processes get to close their ledgers in order before they are killed. */
-export const stopGraceMs = 10_000;
+const stopGraceMs = 10_000;
 
 const pauseMs = 25;
 

@@ -6,7 +6,7 @@ import { register } from "../network/register.js";
 import { LogFile } from "./log-file.js";
 
 /** A peer or an orderer, as far as a process has to know it. */
-export interface Service {
+interface Service {
   readonly name: string;
   /** What it says of itself once it serves, e.g. its endpoint. */
   readonly about: string;
