@@ -64,7 +64,7 @@ export interface ChannelGossipOptions {
   readonly self: PkiId;
   readonly selfOrg: OrgId;
   readonly organizations: readonly OrgId[];
-  /** Nanoseconds since 1970 at joining; larger than in any earlier life of this peer in this channel. */
+  /** Nanoseconds since 1970; larger than in any earlier life of this peer. */
   readonly incarnation: bigint;
   readonly height: bigint;
   readonly membership: MembershipView;

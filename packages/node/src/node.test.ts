@@ -12,6 +12,7 @@ import {
   stateResponse,
   updateMessage,
 } from "@gossip/proto/testing";
+import { createMemoryLedger } from "@gossip/state/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { alive, channelName, meet, Scene, sealed } from "../test/support/scene.js";
 import type { Channel, GossipNode } from "./api.js";
@@ -19,6 +20,8 @@ import { gossipDefaults } from "./config.js";
 import { createNode } from "./node.js";
 
 const utf8 = new TextEncoder();
+const block = (number: bigint, previousHash: Uint8Array) =>
+  makeFakeBlock({ channel: channelName, number, previousHash, data: [utf8.encode("x")] });
 
 let scene: Scene;
 afterEach(() => scene.close());
@@ -84,14 +87,45 @@ describe("a node among honest peers", () => {
   });
 
   test("a peer that falls silent is reported dead after the configured time, and alive again after its return", async () => {
-    const [first] = await network();
+    const [first, , third] = await network();
     const events: string[] = [];
     first?.node.on("member-down", (member) => events.push(`down ${member.internalEndpoint}`));
     first?.node.on("member-up", (member) => events.push(`up ${member.internalEndpoint}`));
     scene.network.crash("peer2:7051");
     await scene.run(gossipDefaults.aliveExpirationTimeoutMs + 5_000);
-    expect(events).toContain("down peer2:7051");
+    expect(events).toEqual(["down peer2:7051"]);
     expect(first?.node.deadMembers.map(({ internalEndpoint }) => internalEndpoint)).toEqual(["peer2:7051"]);
+    await third?.node.close();
+    await scene.node("peer2", { bootstrap: ["peer0:7051"], lastIncarnation: third?.node.incarnation ?? 0n });
+    await scene.run(3_000);
+    expect(events).toEqual(["down peer2:7051", "up peer2:7051"]);
+    expect(first?.node.deadMembers).toEqual([]);
+    expect(first?.channel.members).toHaveLength(2);
+  });
+
+  test("a peer whose clock was set back is heard of in its channels after its restart", async () => {
+    scene = new Scene();
+    const { node: witness } = await scene.node("peer0");
+    const joinLate = async (node: GossipNode, height: bigint) => {
+      await scene.run(10_000);
+      const ledger = createMemoryLedger();
+      for (let number = 0n; number < height; number++) await ledger.commit(number, block(number, ledger.lastHash));
+      await node.join("late", { ledger, organizations: [orgId("org1")] });
+      await scene.run(3_000);
+    };
+    const late = await witness.join("late", { ledger: createMemoryLedger(), organizations: [orgId("org1")] });
+    const heights = () => late.members.map(({ properties }) => properties.ledgerHeight);
+
+    const before = await scene.node("peer1", { bootstrap: ["peer0:7051"] });
+    await joinLate(before.node, 0n);
+    expect(heights()).toEqual([0n]);
+    await Promise.all([before.node.close(), scene.run(1_000)]);
+
+    const wall = { nowNanos: () => scene.clock.nowNanos() - 3_600_000_000_000n };
+    const { incarnation: lastIncarnation } = before.node;
+    const after = await scene.node("peer1", { bootstrap: ["peer0:7051"], lastIncarnation, wall });
+    await joinLate(after.node, 2n);
+    expect(heights()).toEqual([2n]);
   });
 
   test("a listener that throws harms nobody", async () => {
@@ -299,6 +333,39 @@ describe("misuse by the program", () => {
     await expect(
       createNode({ identity: crypto.identity, crypto, advisor: crypto, transport, endpoint }),
     ).rejects.toThrow("expected endpoint to be host:port with a port from 1 to 65535");
+  });
+
+  test("an endpoint to reach that is none is refused before anything is opened", async () => {
+    scene = new Scene();
+    const crypto = createFakeCrypto({ org: "org1", name: "x", trust: scene.trust });
+    const listened: unknown[] = [];
+    const transport = scene.network.transport("x:1");
+    transport.listen = (onStream) => void listened.push(onStream);
+    const options = {
+      identity: crypto.identity,
+      crypto,
+      advisor: crypto,
+      transport,
+      endpoint: "x:1",
+      clock: scene.clock,
+    };
+    await expect(createNode({ ...options, bootstrap: ["peer0:7051", "nowhere"] })).rejects.toThrow(
+      'expected a bootstrap peer to be host:port with a port from 1 to 65535, got "nowhere"',
+    );
+    expect(listened).toEqual([]);
+    expect(scene.clock.nextAt).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("an anchor that is no endpoint is refused, and the channel is not joined", async () => {
+    scene = new Scene();
+    const { node, ledger } = await scene.node("peer0");
+    const organizations = [orgId("org1")];
+    const anchors = [{ org: orgId("org1"), endpoint: "nowhere" }];
+    await expect(node.join("other", { ledger, organizations, anchors })).rejects.toThrow(
+      "expected an anchor to be host:port",
+    );
+    expect([...node.channels.keys()]).toEqual([channelName]);
+    await expect(node.join("other", { ledger, organizations })).resolves.toMatchObject({ id: "other" });
   });
 
   test("joining twice, or a channel without our organization, is refused", async () => {

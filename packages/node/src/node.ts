@@ -106,6 +106,8 @@ class NodeShell implements GossipNode {
     this.#log = (options.log ?? silentLogger).child("gossip");
     this.endpoint = checkedEndpoint("endpoint", options.endpoint);
     if (options.externalEndpoint) checkedEndpoint("externalEndpoint", options.externalEndpoint);
+    // Before anything is opened, for there is nobody to close it when a constructor throws.
+    for (const endpoint of options.bootstrap ?? []) checkedEndpoint("a bootstrap peer", endpoint);
     const metrics = options.metrics ?? noMetrics;
 
     this.#identities = new IdentityStore({ crypto: options.crypto, advisor: options.advisor, self: options.identity });
@@ -242,7 +244,10 @@ class NodeShell implements GossipNode {
         `expected own organization ${this.org} among those of ${id}, got ${options.organizations.join(", ") || "none"}`,
       );
     }
-    const channel = new ChannelShell(id, options, laterThan(this.incarnation, this.#wall), {
+    const { anchors = [] } = options;
+    for (const { endpoint } of anchors) checkedEndpoint("an anchor", endpoint);
+    // Our own incarnation and not the time of joining, which the next life would have to exceed as well.
+    const channel = new ChannelShell(id, options, this.incarnation, {
       self: this.pkiId,
       selfOrg: this.org,
       clock: this.#clock,
@@ -269,10 +274,10 @@ class NodeShell implements GossipNode {
     this.#channels.set(id, channel);
     this.#judgeIdentities();
     channel.start();
-    for (const { org, endpoint } of options.anchors ?? []) {
+    for (const { org, endpoint } of anchors) {
       if (endpoint === this.endpoint || endpoint === this.#options.externalEndpoint) continue;
       const role = org === this.org ? "own-anchor" : "foreign-anchor";
-      this.#discoveryRun.push({ type: "connect", endpoint: checkedEndpoint("an anchor", endpoint), role });
+      this.#discoveryRun.push({ type: "connect", endpoint, role });
     }
     return channel;
   }
@@ -304,11 +309,7 @@ class NodeShell implements GossipNode {
     });
     for (const endpoint of this.#options.bootstrap ?? []) {
       if (endpoint === this.endpoint) continue;
-      this.#discoveryRun.push({
-        type: "connect",
-        endpoint: checkedEndpoint("a bootstrap peer", endpoint),
-        role: "bootstrap",
-      });
+      this.#discoveryRun.push({ type: "connect", endpoint, role: "bootstrap" });
     }
     this.#every(purgeIntervalMs, () => this.#purgeIdentities());
     this.#every(this.#config.membershipTrackerIntervalMs, () => {
@@ -337,7 +338,7 @@ class NodeShell implements GossipNode {
   #onFault(error: unknown): void {
     this.#log.error("a defect was met; the node closes", { error });
     this.#fire("fault", error);
-    void this.close();
+    this.close().catch((failure) => this.#log.error("cannot close", { error: failure }));
   }
 
   #every(intervalMs: number, action: () => void): void {
