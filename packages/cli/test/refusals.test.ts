@@ -36,20 +36,15 @@ describe("gossip network up", () => {
       expect(await readdir(dir)).toEqual([]);
     }));
 
-  it.each([
-    [["--orgs", "3"], "expected --orgs 1"],
-    [["--peers", "2"], "expected --peers 1"],
-    [["--channel", "other"], "expected --channel demo"],
-    [["--base-port", "9000"], "expected --base-port 7050"],
-  ])("refuses %j for a network that was made otherwise", (args, text) =>
+  it("refuses another shape for a network that was made already", () =>
     inTemporaryFolder(async (dir) => {
       await writeNetworkFile(dir, networkFileOf(planNetwork(shape, 7050), dir));
-      const { exitCode, stderr } = await gossip(["network", "up", "--dir", dir, ...args]);
+      const { exitCode, stderr } = await gossip(["network", "up", "--dir", dir, "--orgs", "3"]);
       expect(exitCode).toBe(1);
-      expect(stderr).toContain(text);
-      expect(stderr).not.toContain("    at ");
-    }),
-  );
+      expect(stderr.split("\n").at(-1)).toBe(
+        `gossip: expected --orgs 1, with which the network in ${dir} was made, got 3: give another --dir, or remove that folder`,
+      );
+    }));
 
   it("leaves a folder alone that holds something else", () =>
     inTemporaryFolder(async (dir) => {

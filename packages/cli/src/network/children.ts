@@ -7,7 +7,7 @@ import { executable } from "../executable.js";
 /** What a supervised process tells the one that started it. */
 export type ChildMessage =
   | { readonly type: "ready" }
-  /** It could not start; `message` is the line a person should read. */
+  /** It could not start, or met a defect; `message` is the line a person should read. */
   | { readonly type: "failed"; readonly message: string };
 
 /** A process of a network that this process started. */
@@ -40,17 +40,19 @@ export function launch(options: LaunchOptions): Child {
     stdio: ["ignore", log, log, "ipc"],
   });
   closeSync(log);
+  let lastWords = "";
   const ended = new Promise<string>((resolve) => {
     subprocess.once("error", (error) => resolve(`could not be started: ${errorText(error)}`));
     subprocess.once("exit", (code, signal) =>
-      resolve(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`),
+      resolve(signal === null ? `ended with exit code ${code}${lastWords}` : `was ended by ${signal}`),
     );
   });
   const ready = new Promise<void>((resolve, reject) => {
     subprocess.on("message", (message) => {
       if (!isChildMessage(message)) return;
-      if (message.type === "ready") resolve();
-      else reject(new GossipError("unavailable", `${options.name}: ${message.message}`));
+      if (message.type === "ready") return resolve();
+      lastWords = ` (${message.message})`;
+      reject(new GossipError("unavailable", `${options.name}: ${message.message}`));
     });
     ended.then((how) => {
       reject(new GossipError("unavailable", `expected ${options.name} to start, it ${how}; its log is ${options.log}`));
