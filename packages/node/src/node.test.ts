@@ -321,6 +321,26 @@ describe("the gate refuses, counts and goes on", () => {
   });
 });
 
+describe("refusals", () => {
+  test("of nameless handshakes are one per host, or a flood of them would push out those that have a name", async () => {
+    scene = new Scene();
+    const { node } = await scene.node("victim");
+    const loud: number[] = [];
+    node.on("refused", ({ count }) => loud.push(count));
+    const transport = scene.network.transport("garbage:1");
+    for (let index = 0; index < 5; index++) {
+      transport.dial("victim:7051", 1_000, (dialled) => {
+        if (!dialled.ok) return;
+        dialled.stream.start({ onMessage() {}, onDrain() {}, onEnd() {} });
+        dialled.stream.send(Uint8Array.of(0xff));
+      });
+      await scene.run(100);
+    }
+    expect(node.refusals).toMatchObject([{ what: "handshake", from: "garbage", count: 5 }]);
+    expect(loud).toEqual([1, 2, 3, 4, 5]);
+  });
+});
+
 describe("misuse by the program", () => {
   test.each([
     ["no port", "peer0"],

@@ -389,10 +389,12 @@ class NodeShell implements GossipNode {
         this.#identities.remove(event.old);
         return this.#withdraw({ pkiId: event.old, cause: "replaced" });
       case "handshake-refused": {
-        const { remoteAddress, claimed, org, reason, detail } = event;
+        const { direction, remoteAddress, claimed, org, reason, detail } = event;
         this.#drops.count("handshake", reason);
         if (isMishap(reason)) return this.#log.debug("handshake ended", { remoteAddress, reason, detail });
-        const from = claimed === "" ? remoteAddress : claimed;
+        // The port of who dials us is another each time; as a name it would make each refusal the first of its kind.
+        const address = direction === "inbound" ? hostOf(remoteAddress) : remoteAddress;
+        const from = claimed === "" ? address : claimed;
         return this.#refuse({ what: "handshake", from, org, reason, detail });
       }
       case "dropped":
@@ -556,6 +558,11 @@ function isMishap(reason: HandshakeFailure): boolean {
 function laterThan(last: bigint, wall: WallClock): bigint {
   const now = wall.nowNanos();
   return now > last ? now : last + 1n;
+}
+
+function hostOf(address: string): string {
+  const colon = address.lastIndexOf(":");
+  return colon < 0 ? address : address.slice(0, colon);
 }
 
 function checkedEndpoint(what: string, endpoint: string): string {

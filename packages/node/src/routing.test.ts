@@ -75,6 +75,12 @@ describe("routing of blocks", () => {
     expect(targets([emission(block(8n))])).toEqual([a1]);
   });
 
+  test("no fan-out is lost to peers that have them, whatever chance says", () => {
+    for (let seed = 0; seed < 20; seed++) {
+      expect(targets([emission(block(8n))], { fanOut: 1, random: seededRandom(seed) })).toEqual([a1]);
+    }
+  });
+
   test("those of one burst share one choice of peers", () => {
     const burst = [9n, 10n, 11n].map((number) => emission(block(number)));
     const chosen = routeBurst(burst, view({ fanOut: 1 })).map(({ to }) => to);

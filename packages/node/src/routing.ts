@@ -65,7 +65,10 @@ export function routeBurst(burst: readonly Emission[], view: RoutingView): reado
   });
 }
 
-/** Blocks stay in the organization; one draw serves all blocks of a channel in the burst that came the same way. */
+/**
+ * Blocks stay in the organization, and go to nobody who has them. One draw serves all blocks of a channel in the burst
+ * that came the same way: who lacks the first, which is the lowest as a rule, lacks the others.
+ */
 function routeBlock(
   emission: Emission,
   { payload }: DataMessage,
@@ -74,15 +77,16 @@ function routeBlock(
 ): Delivery[] {
   const channel = view.channel(emission.channel);
   if (channel === undefined) return [];
+  const lacksIt = (pkiId: PkiId) => (channel.heightOf(pkiId) ?? 0n) <= payload.blockNumber;
   const way = `${emission.channel} ${emission.except ?? ""}`;
   let targets = drawn.get(way);
   if (targets === undefined) {
-    targets = draw(emission, view, (pkiId) => view.orgOf(pkiId) === view.selfOrg && channel.isEligible(pkiId));
+    const isCandidate = (pkiId: PkiId) =>
+      view.orgOf(pkiId) === view.selfOrg && channel.isEligible(pkiId) && lacksIt(pkiId);
+    targets = draw(emission, view, isCandidate);
     drawn.set(way, targets);
   }
-  return targets
-    .filter((pkiId) => (channel.heightOf(pkiId) ?? 0n) <= payload.blockNumber)
-    .map((to) => ({ to, envelope: emission.envelope, lane: "block" }));
+  return targets.filter(lacksIt).map((to) => ({ to, envelope: emission.envelope, lane: "block" }));
 }
 
 /** State info crosses organizations only when its subject shows itself to them. */
