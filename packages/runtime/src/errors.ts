@@ -63,7 +63,9 @@ export function assert(condition: boolean, message: string): asserts condition {
 
 /** Marks the branch that an exhaustive `switch` never reaches. */
 export function unreachable(value: never): never {
-  throw new InvariantError(`expected every case to be handled, got ${JSON.stringify(value)}`);
+  // Messages are full of bigints, on which plain JSON.stringify throws.
+  const text = JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? `${part}n` : part));
+  throw new InvariantError(`expected every case to be handled, got ${text}`);
 }
 
 /** The message of anything that was thrown, for a log line. */

@@ -15,6 +15,7 @@ import {
   systemClock,
   systemRandom,
   Timers,
+  unreachable,
   type Wake,
   whenDone,
 } from "./index.js";
@@ -271,6 +272,10 @@ describe("errors and promises", () => {
     })();
     expect(thrown).toBeInstanceOf(InvariantError);
     expect((thrown as GossipError).code).toBe("internal");
+  });
+
+  test("unreachable tells the value that no case was made for, bigints and all", () => {
+    expect(() => unreachable({ type: "news", height: 7n } as never)).toThrow('got {"type":"news","height":"7n"}');
   });
 
   test("whenDone uses a value at once, and a promise when it is there", async () => {
