@@ -37,10 +37,11 @@ import {
 import type { Channel, GossipNode, JoinOptions, MemberView, NodeEvents, NodeOptions, Refusal } from "./api.js";
 import { ChannelShell } from "./channel.js";
 import type { MembershipView } from "./channel-gossip.js";
+import type { GateDrop } from "./checks.js";
 import { type GossipConfig, resolveGossipConfig } from "./config.js";
 import { Emitter, type EmitterInput } from "./emitter.js";
 import { Exit } from "./exit.js";
-import { Gate, type GateDrop } from "./gate.js";
+import { Gate } from "./gate.js";
 import { DropLedger } from "./refusals.js";
 import { makeTables } from "./router.js";
 import type { Emission, RoutingView } from "./routing.js";

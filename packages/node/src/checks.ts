@@ -1,0 +1,147 @@
+import type { ConnectionInfo } from "@gossip/comm";
+import {
+  type IdentityStore,
+  type MessageCryptoService,
+  type Rejection,
+  type RejectReason,
+  type Verified,
+  verifyMessage,
+} from "@gossip/crypto";
+import type { Discovery, DiscoveryInput } from "@gossip/discovery";
+import type { AliveMessage, DecodeFailure, Envelope, GossipMessage, PkiId, StateInfo } from "@gossip/proto";
+import type { Pull, PullInput } from "@gossip/pull";
+import { type Clock, type MaybePromise, type WallClock, whenDone } from "@gossip/runtime";
+import type { ChannelShell } from "./channel.js";
+import type { GossipConfig } from "./config.js";
+import { eachPart } from "./parts.js";
+import { Quota } from "./quota.js";
+
+/** Why the gate dropped a message, or a part of one; closed, since it labels a metric. */
+export type GateDropReason =
+  | DecodeFailure
+  | RejectReason
+  | "illegal-tag"
+  | "unexpected-type"
+  | "not-news"
+  | "not-about-sender"
+  | "unsolicited"
+  | "no-such-channel"
+  | "sender-not-in-channel"
+  | "subject-not-in-channel"
+  | "unknown-member"
+  /** A part of a message that has an earlier part about the same subject. */
+  | "repeated"
+  /** Parts beyond the number that a message of this kind can mean. */
+  | "too-many-parts"
+  /** Parts that stand behind a forged one, and are not looked at. */
+  | "after-forgery"
+  /** A block with so much beside it that carrying it would cost more than the block. */
+  | "padded"
+  | "asks-too-often"
+  | "not-served";
+
+export interface GateOptions {
+  readonly crypto: MessageCryptoService;
+  readonly identities: IdentityStore;
+  readonly clock: Clock;
+  readonly wall: WallClock;
+  readonly config: GossipConfig;
+  readonly discovery: Discovery;
+  readonly pull: Pull<Envelope>;
+  readonly channels: ReadonlyMap<string, ChannelShell>;
+  toDiscovery(input: DiscoveryInput): void;
+  toPull(input: PullInput<Envelope>): void;
+  /** Counts; and, when somebody was refused by name, remembers who and why. */
+  onDropped(drop: GateDrop): void;
+  /** A defect was met; the node closes. */
+  onFault(error: unknown): void;
+}
+
+export interface GateDrop {
+  readonly reason: GateDropReason;
+  readonly from: ConnectionInfo;
+  /** `block` and `message` when a signature or an identity was refused; else it is only counted. */
+  readonly refused: "message" | "block" | undefined;
+  readonly detail: string;
+  /** How many messages, or parts of one, share this. */
+  readonly count: number;
+}
+
+/** A message that is verified; or why it goes no further, which is counted by then. */
+export type Checked<M extends GossipMessage> = Verified<M> | "dropped" | "forged";
+
+/** Peers whose questions and hints are counted. */
+export const maxPeersInQuota = 20_000;
+
+/** What the parts of the gate share: signatures of authors, bounds of work, and the account of what was dropped. */
+export class Checks {
+  readonly #options: GateOptions;
+  readonly #questions: Quota;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    const { maxQuestionsPerSecond: burst } = options.config;
+    this.#questions = new Quota({ burst, refillMs: 1_000 / burst, maxKeys: maxPeersInQuota });
+  }
+
+  /** Checks the author's signature with the identity that is known for it. */
+  verify<M extends AliveMessage | StateInfo>(
+    message: M,
+    envelope: Envelope,
+    author: PkiId,
+    from: ConnectionInfo,
+  ): MaybePromise<Checked<M>> {
+    const { crypto, identities, clock } = this.#options;
+    const identity = identities.get(author, clock.now());
+    if (identity === undefined) return this.drop(from, "unknown-identity");
+    return whenDone(verifyMessage(message, envelope, identity, crypto), (result): Checked<M> => {
+      return result.ok ? result.verified : this.refuse(from, result, `${message.type} message of ${author}`);
+    });
+  }
+
+  /** Whether the peer may ask this now; what is asked too often is dropped, for each answer costs more than its question. */
+  mayAsk(from: ConnectionInfo, what: string): boolean {
+    const isAllowed = this.#questions.take(`${from.pkiId} ${what}`, this.#options.clock.now());
+    if (!isAllowed) this.drop(from, "asks-too-often", what);
+    return isAllowed;
+  }
+
+  /** Handles the parts of a message, but no more than `max`, and none after one that is forged. */
+  eachPart<T>(
+    parts: readonly T[],
+    max: number,
+    from: ConnectionInfo,
+    check: (part: T) => MaybePromise<Verified<GossipMessage> | "taken" | "dropped" | "forged">,
+  ): MaybePromise<void> {
+    const readable = parts.slice(0, max);
+    if (parts.length > max) this.drop(from, "too-many-parts", `expected at most ${max}`, parts.length - max);
+    const handle = (part: T) => whenDone(check(part), (result) => (result === "forged" ? "stop" : "go-on"));
+    return whenDone(eachPart(readable, handle), (left) => {
+      if (left > 0) this.drop(from, "after-forgery", "", left);
+    });
+  }
+
+  drop(from: ConnectionInfo, reason: GateDropReason, detail = "", count = 1): "dropped" {
+    this.#options.onDropped({ reason, from, refused: undefined, detail, count });
+    return "dropped";
+  }
+
+  /** `what` was refused for what it is; whoever sent it is named. */
+  refuse(
+    from: ConnectionInfo,
+    { reason, detail }: Pick<Rejection, "reason" | "detail">,
+    what: string,
+    refused: "message" | "block" = "message",
+  ): "dropped" | "forged" {
+    this.#options.onDropped({ reason, from, refused, detail: `${what}: ${detail}`, count: 1 });
+    // Identities run out, and trust differs from peer to peer; but a signature is as good for one as for another.
+    return reason === "bad-signature" || reason === "unsigned" ? "forged" : "dropped";
+  }
+}
+
+/** Whether the subject comes for the first time. */
+export function isFirst<T>(seen: Set<T>, subject: T): boolean {
+  if (seen.has(subject)) return false;
+  seen.add(subject);
+  return true;
+}

@@ -1,0 +1,251 @@
+import type { ConnectionInfo } from "@gossip/comm";
+import { channelMac, type Verified } from "@gossip/crypto";
+import {
+  type BlockPayload,
+  type DataMessage,
+  type Envelope,
+  type MessageOf,
+  type PkiId,
+  readMessage,
+  type StateInfo,
+  type StateInfoSnapshot,
+  type StateRequest,
+  type StateResponse,
+} from "@gossip/proto";
+import { readBlock } from "@gossip/proto/fabric";
+import { BoundedMap, type MaybePromise, unreachable, whenDone } from "@gossip/runtime";
+import type { ChannelShell } from "./channel.js";
+import { type Checked, type Checks, type GateOptions, isFirst } from "./checks.js";
+import { copyBytes, copyStateInfo } from "./copy.js";
+
+/** Bound of the table that finds channels by MAC: members times channels, roughly. */
+const maxMacs = 20_000;
+const macBytes = 32;
+/** Bytes beside a block, or beside the blocks of a response, that nobody minds. */
+const paddingBytes = 4_096;
+/** Bytes of a block beside its transactions, of which no signature covers most: enough for those of sixty-four orderers. */
+const maxBlockOverheadBytes = 512 * 1024;
+/** What each transaction may add to that: tag and length, and a flag in the metadata. */
+const overheadPerTransaction = 16;
+
+/** The messages that belong to a channel. */
+export type ChannelMessage = MessageOf<
+  "state-info" | "state-info-pull-request" | "state-info-snapshot" | "data" | "state-request" | "state-response"
+>;
+
+/** The part of the gate that leads to channels: finds the channel, and checks what only it can tell. */
+export class ChannelGate {
+  readonly #options: GateOptions;
+  readonly #checks: Checks;
+  readonly #channelByMac = new BoundedMap<string, string>({ maxEntries: maxMacs, whenFull: "evict-oldest" });
+
+  constructor(options: GateOptions, checks: Checks) {
+    this.#options = options;
+    this.#checks = checks;
+  }
+
+  handle(message: ChannelMessage, envelope: Envelope, from: ConnectionInfo): MaybePromise<void> {
+    const channel = this.#find(message, from);
+    if (channel === undefined) return void this.#checks.drop(from, "no-such-channel");
+    if (!channel.isOrgInChannel(from.pkiId)) {
+      return void this.#checks.drop(from, "sender-not-in-channel", channel.id);
+    }
+    switch (message.type) {
+      case "state-info":
+        return whenDone(this.#checkStateInfo(channel, message, envelope, from), (info) => {
+          if (typeof info !== "string") channel.onStateInfo(info, from.pkiId);
+        });
+      case "state-info-pull-request":
+        if (this.#checks.mayAsk(from, channel.id)) channel.onPullRequest(from.pkiId);
+        return;
+      case "state-info-snapshot":
+        return this.#onSnapshot(channel, message, from);
+      case "data":
+        return this.#onBlock(channel, message, envelope, from);
+      case "state-request":
+      case "state-response":
+        return this.#onState(channel, message, envelope, from);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  /** State info proves its channel by MAC, everything else names it (page 07 §6). */
+  #find(message: ChannelMessage, from: ConnectionInfo): ChannelShell | undefined {
+    switch (message.type) {
+      case "state-info":
+        return this.#byMac(message.channelMac, message.pkiId);
+      case "state-info-pull-request":
+        return this.#byMac(message.channelMac, from.pkiId);
+      default:
+        return this.#options.channels.get(message.channel);
+    }
+  }
+
+  /** The joined channel whose MAC over `pkiId` this is (page 07 §6). */
+  #byMac(mac: Uint8Array, pkiId: PkiId): ChannelShell | undefined {
+    if (mac.length !== macBytes) return undefined;
+    const sought = binaryText(mac);
+    for (const [id, channel] of this.#options.channels) {
+      const key = `${pkiId} ${id}`;
+      let expected = this.#channelByMac.get(key);
+      if (expected === undefined) {
+        expected = binaryText(channelMac(pkiId, id));
+        this.#channelByMac.set(key, expected);
+      }
+      if (expected === sought) return channel;
+    }
+    return undefined;
+  }
+
+  #checkStateInfo(
+    channel: ChannelShell,
+    message: StateInfo,
+    envelope: Envelope,
+    from: ConnectionInfo,
+  ): MaybePromise<Checked<StateInfo>> {
+    const { crypto, identities, clock, config } = this.#options;
+    const { pkiId } = message;
+    if (!channel.wantsStateInfo(message)) return this.#checks.drop(from, "not-news");
+    const identity = identities.get(pkiId, clock.now());
+    if (identity === undefined) return this.#checks.drop(from, "unknown-identity");
+    if (!channel.isOrgInChannel(pkiId)) return this.#checks.drop(from, "subject-not-in-channel");
+    const { payload, signature } = envelope;
+    if (payload.length + signature.length > config.maxStateInfoBytes) {
+      return this.#checks.drop(from, "too-large", `state info of ${pkiId} with ${payload.length} bytes`);
+    }
+    // Copies, since they are kept for as long as their author is a member, and the receive buffer is not. Without the
+    // secret, which only alive messages have.
+    const kept = { payload: copyBytes(payload), signature: copyBytes(signature) };
+    return whenDone(this.#checks.verify(copyStateInfo(message), kept, pkiId, from), (checked) => {
+      if (typeof checked === "string") return checked;
+      const verdict = crypto.verifyByChannel(channel.id, identity, kept.signature, kept.payload);
+      return whenDone(verdict, (readable): Checked<StateInfo> => {
+        return readable.ok ? checked : this.#checks.refuse(from, readable, `state info of ${pkiId}`);
+      });
+    });
+  }
+
+  #onSnapshot(channel: ChannelShell, { elements }: StateInfoSnapshot, from: ConnectionInfo): MaybePromise<void> {
+    const { config, discovery } = this.#options;
+    const infos: Verified<StateInfo>[] = [];
+    const seen = new Set<PkiId>();
+    const reading = this.#checks.eachPart(elements, config.maxMembers, from, (envelope) => {
+      const element = readMessage(envelope.payload);
+      if (!element.ok) return this.#checks.drop(from, element.reason, element.detail);
+      const message = element.value;
+      if (message.type !== "state-info") return this.#checks.drop(from, "unexpected-type", message.type);
+      if (!isFirst(seen, message.pkiId)) return this.#checks.drop(from, "repeated");
+      if (this.#byMac(message.channelMac, message.pkiId) !== channel) return this.#checks.drop(from, "no-such-channel");
+      if (!channel.wantsStateInfo(message)) return this.#checks.drop(from, "not-news");
+      if (discovery.lookup(message.pkiId) === undefined) return this.#checks.drop(from, "unknown-member");
+      return whenDone(this.#checkStateInfo(channel, message, envelope, from), (checked) => {
+        if (typeof checked !== "string") infos.push(checked);
+        return checked;
+      });
+    });
+    return whenDone(reading, () => channel.onSnapshot(infos, from.pkiId));
+  }
+
+  #onBlock(channel: ChannelShell, message: DataMessage, envelope: Envelope, from: ConnectionInfo): MaybePromise<void> {
+    const { blockNumber, data } = message.payload;
+    if (!channel.wantsBlock(blockNumber)) return void this.#checks.drop(from, "not-news");
+    // Nobody signs what stands beside a block, and it would be kept and pushed on with it.
+    const padding = bytesOf(envelope) - data.length;
+    if (padding > paddingBytes) {
+      return void this.#checks.drop(
+        from,
+        "padded",
+        `block ${blockNumber} of ${channel.id} among ${padding} other bytes`,
+      );
+    }
+    return whenDone(this.#checkBlock(channel, message.payload, from), (isGood) => {
+      if (isGood) channel.onBlock(message, envelope, from.pkiId);
+    });
+  }
+
+  #onState(
+    channel: ChannelShell,
+    message: StateRequest | StateResponse,
+    envelope: Envelope,
+    from: ConnectionInfo,
+  ): MaybePromise<void> {
+    const { crypto } = this.#options;
+    const { nonce } = message;
+    if (message.type === "state-response" && !channel.wantsResponse(from.pkiId, nonce)) {
+      return void this.#checks.drop(from, "unsolicited");
+    }
+    // What the handshake signed is the sender's ticket for the channel (page 10 §4.2).
+    const { payload, signature } = from.handshake;
+    return whenDone(
+      crypto.verifyByChannel(channel.id, from.identity, signature, payload),
+      (verdict): MaybePromise<void> => {
+        if (!verdict.ok) return void this.#checks.refuse(from, verdict, message.type);
+        if (message.type === "state-request") {
+          const { start, end } = message;
+          return channel.onState({ type: "state-request", from: from.pkiId, nonce, start, end });
+        }
+        return this.#onStateResponse(channel, message, envelope, from);
+      },
+    );
+  }
+
+  /** One bad block ends it: what the sender answered is worth nothing then, and it is asked no more for a while. */
+  #onStateResponse(
+    channel: ChannelShell,
+    { nonce, payloads }: StateResponse,
+    envelope: Envelope,
+    from: ConnectionInfo,
+  ): MaybePromise<void> {
+    const good: BlockPayload[] = [];
+    const seen = new Set<bigint>();
+    let refused = "";
+    const reading = this.#checks.eachPart(payloads, this.#options.config.state.batchSize + 1, from, (payload) => {
+      const { blockNumber } = payload;
+      if (!isFirst(seen, blockNumber)) return this.#checks.drop(from, "repeated");
+      return whenDone(this.#checkBlock(channel, payload, from), (isGood) => {
+        if (isGood) good.push(payload);
+        else refused = `block ${blockNumber}`;
+        return isGood ? "taken" : "forged";
+      });
+    });
+    return whenDone(reading, () => {
+      const response = { type: "state-response", from: from.pkiId, nonce, payloads: detached(good, envelope) } as const;
+      channel.onState(refused === "" ? response : { ...response, refused });
+    });
+  }
+
+  #checkBlock(channel: ChannelShell, { blockNumber, data }: BlockPayload, from: ConnectionInfo): MaybePromise<boolean> {
+    const what = `block ${blockNumber} of ${channel.id}`;
+    const block = readBlock(data);
+    if (!block.ok) {
+      this.#checks.refuse(from, { reason: "malformed-block", detail: block.detail }, what, "block");
+      return false;
+    }
+    const overhead = data.length - block.value.data.reduce((sum, one) => sum + one.length + overheadPerTransaction, 0);
+    if (overhead > maxBlockOverheadBytes) {
+      const detail = `expected at most ${maxBlockOverheadBytes} bytes beside the transactions, got ${overhead}`;
+      this.#checks.refuse(from, { reason: "malformed-block", detail }, what, "block");
+      return false;
+    }
+    return whenDone(this.#options.crypto.verifyBlock(channel.id, blockNumber, block.value), (verdict) => {
+      if (!verdict.ok) this.#checks.refuse(from, verdict, what, "block");
+      return verdict.ok;
+    });
+  }
+}
+
+/** The blocks, in memory of their own when most of the message that they came in was something else. */
+function detached(payloads: readonly BlockPayload[], envelope: Envelope): readonly BlockPayload[] {
+  const bytes = payloads.reduce((sum, { data }) => sum + data.length, 0);
+  if (bytesOf(envelope) <= 2 * bytes + paddingBytes) return payloads;
+  return payloads.map((payload) => ({ ...payload, data: copyBytes(payload.data), privateData: [] }));
+}
+
+function bytesOf({ payload, signature, secret }: Envelope): number {
+  return payload.length + signature.length + (secret ? secret.payload.length + secret.signature.length : 0);
+}
+
+function binaryText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}
