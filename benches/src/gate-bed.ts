@@ -44,6 +44,7 @@ export class GateBed {
       channels: new Map(),
       toDiscovery: (input) => toDiscovery.push(input),
       toPull: (input) => toPull.push(input),
+      relayStateInfo() {},
       onDropped() {},
       onFault(error) {
         throw error;

@@ -24,7 +24,7 @@ import {
 import type { GossipConfig } from "./config.js";
 import type { Exit } from "./exit.js";
 import type { DropLedger } from "./refusals.js";
-import type { Emission, RoutableChannel } from "./routing.js";
+import { type Emission, type RoutableChannel, stateInfoEmission } from "./routing.js";
 
 /** What a channel shares with its node. */
 export interface ChannelSurroundings {
@@ -381,11 +381,6 @@ export class ChannelShell implements Channel, RoutableChannel {
   #closedError(): GossipError {
     return new GossipError("closed", `expected channel ${this.id} to be open, got one that was closed`);
   }
-}
-
-function stateInfoEmission(channel: string, info: Verified<StateInfo>, except: PkiId | undefined): Emission {
-  const { message, envelope } = info;
-  return { key: `state-info ${channel} ${message.pkiId}`, message, envelope, channel, except };
 }
 
 function channelMetrics(metrics: Metrics) {

@@ -37,7 +37,8 @@ export type GateDropReason =
   | "after-forgery"
   /** A block with so much beside it that carrying it would cost more than the block. */
   | "padded"
-  | "asks-too-often"
+  /** A peer asks, or an author publishes, more often than anybody needs to. */
+  | "too-often"
   | "not-served";
 
 export interface GateOptions {
@@ -51,6 +52,8 @@ export interface GateOptions {
   readonly channels: ReadonlyMap<string, ChannelShell>;
   toDiscovery(input: DiscoveryInput): void;
   toPull(input: PullInput<Envelope>): void;
+  /** A verified state info of a channel that we are not in, for our organization. */
+  relayStateInfo(info: Verified<StateInfo>, except: PkiId): void;
   /** Counts; and, when somebody was refused by name, remembers who and why. */
   onDropped(drop: GateDrop): void;
   /** A defect was met; the node closes. */
@@ -102,7 +105,7 @@ export class Checks {
   /** Whether the peer may ask this now; what is asked too often is dropped, for each answer costs more than its question. */
   mayAsk(from: ConnectionInfo, what: string): boolean {
     const isAllowed = this.#questions.take(`${from.pkiId} ${what}`, this.#options.clock.now());
-    if (!isAllowed) this.drop(from, "asks-too-often", what);
+    if (!isAllowed) this.drop(from, "too-often", what);
     return isAllowed;
   }
 

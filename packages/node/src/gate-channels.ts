@@ -15,8 +15,10 @@ import {
 import { readBlock } from "@gossip/proto/fabric";
 import { BoundedMap, type MaybePromise, unreachable, whenDone } from "@gossip/runtime";
 import type { ChannelShell } from "./channel.js";
-import { type Checked, type Checks, type GateOptions, isFirst } from "./checks.js";
+import { type Checked, type Checks, type GateOptions, isFirst, maxPeersInQuota } from "./checks.js";
 import { copyBytes, copyStateInfo } from "./copy.js";
+import { Quota } from "./quota.js";
+import { Relay } from "./relay.js";
 
 /** Bound of the table that finds channels by MAC: members times channels, roughly. */
 const maxMacs = 20_000;
@@ -37,15 +39,22 @@ export type ChannelMessage = MessageOf<
 export class ChannelGate {
   readonly #options: GateOptions;
   readonly #checks: Checks;
+  readonly #relay: Relay;
+  readonly #relayed = new Quota({ burst: 100, refillMs: 100, maxKeys: maxPeersInQuota });
   readonly #channelByMac = new BoundedMap<string, string>({ maxEntries: maxMacs, whenFull: "evict-oldest" });
 
   constructor(options: GateOptions, checks: Checks) {
     this.#options = options;
     this.#checks = checks;
+    const { publishStateInfoIntervalMs, maxMembers } = options.config;
+    // As long as in the reference, the time as a tombstone included (page 07 §9.4).
+    this.#relay = new Relay({ ttlMs: 200 * publishStateInfoIntervalMs, maxAuthors: maxMembers });
   }
 
   handle(message: ChannelMessage, envelope: Envelope, from: ConnectionInfo): MaybePromise<void> {
     const channel = this.#find(message, from);
+    if (channel === undefined && message.type === "state-info")
+      return this.#onForeignStateInfo(message, envelope, from);
     if (channel === undefined) return void this.#checks.drop(from, "no-such-channel");
     if (!channel.isOrgInChannel(from.pkiId)) {
       return void this.#checks.drop(from, "sender-not-in-channel", channel.id);
@@ -98,25 +107,49 @@ export class ChannelGate {
     return undefined;
   }
 
+  /**
+   * State info of a channel that we are not in travels on through our organization, from whose members alone it is taken
+   * (page 07 §5.4): otherwise members of the channel that reach each other only through us would not hear of each other.
+   */
+  #onForeignStateInfo(message: StateInfo, envelope: Envelope, from: ConnectionInfo): MaybePromise<void> {
+    const { identities, clock, relayStateInfo } = this.#options;
+    const isOfOwnOrg = identities.orgOf(from.pkiId) === identities.selfOrg;
+    if (!isOfOwnOrg) return void this.#checks.drop(from, "no-such-channel");
+    // No channel of anybody has such a MAC.
+    if (message.channelMac.length !== macBytes) return void this.#checks.drop(from, "no-such-channel");
+    if (!this.#relay.wants(message, clock.now())) return void this.#checks.drop(from, "not-news");
+    if (this.#isTooLarge(message, envelope, from)) return;
+    const bare = { payload: envelope.payload, signature: envelope.signature };
+    return whenDone(this.#checks.verify(message, bare, message.pkiId, from), (checked) => {
+      if (typeof checked === "string") return;
+      if (!this.#relayed.take(message.pkiId, clock.now()))
+        return void this.#checks.drop(from, "too-often", "state info");
+      if (this.#relay.add(message, clock.now())) relayStateInfo(checked, from.pkiId);
+    });
+  }
+
+  #isTooLarge({ pkiId }: StateInfo, { payload, signature }: Envelope, from: ConnectionInfo): boolean {
+    if (payload.length + signature.length <= this.#options.config.maxStateInfoBytes) return false;
+    this.#checks.drop(from, "too-large", `state info of ${pkiId} with ${payload.length} bytes`);
+    return true;
+  }
+
   #checkStateInfo(
     channel: ChannelShell,
     message: StateInfo,
     envelope: Envelope,
     from: ConnectionInfo,
   ): MaybePromise<Checked<StateInfo>> {
-    const { crypto, identities, clock, config } = this.#options;
+    const { crypto, identities, clock } = this.#options;
     const { pkiId } = message;
     if (!channel.wantsStateInfo(message)) return this.#checks.drop(from, "not-news");
     const identity = identities.get(pkiId, clock.now());
     if (identity === undefined) return this.#checks.drop(from, "unknown-identity");
     if (!channel.isOrgInChannel(pkiId)) return this.#checks.drop(from, "subject-not-in-channel");
-    const { payload, signature } = envelope;
-    if (payload.length + signature.length > config.maxStateInfoBytes) {
-      return this.#checks.drop(from, "too-large", `state info of ${pkiId} with ${payload.length} bytes`);
-    }
+    if (this.#isTooLarge(message, envelope, from)) return "dropped";
     // Copies, since they are kept for as long as their author is a member, and the receive buffer is not. Without the
     // secret, which only alive messages have.
-    const kept = { payload: copyBytes(payload), signature: copyBytes(signature) };
+    const kept = { payload: copyBytes(envelope.payload), signature: copyBytes(envelope.signature) };
     return whenDone(this.#checks.verify(copyStateInfo(message), kept, pkiId, from), (checked) => {
       if (typeof checked === "string") return checked;
       const verdict = crypto.verifyByChannel(channel.id, identity, kept.signature, kept.payload);

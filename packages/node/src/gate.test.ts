@@ -323,7 +323,7 @@ describe("what a peer can make a node do", () => {
       snapshots: before.snapshots + 5,
       responses: before.responses + 5,
     });
-    expect(node.drops.get("gate/asks-too-often")).toBe(285);
+    expect(node.drops.get("gate/too-often")).toBe(285);
 
     const other = scene.stranger("other");
     other.comm.send(to, unsigned(stateInfoPullRequest({ channelMac: channelMac(other.crypto.pkiId, channelName) })));
@@ -347,5 +347,54 @@ describe("what a peer can make a node do", () => {
     }
     expect(asked(honest) - before.honest).toBeGreaterThanOrEqual(3);
     expect(asked(liars[0] as typeof honest) - before.liar).toBeLessThanOrEqual(16);
+  });
+});
+
+describe("state info of a channel that a node is not in", () => {
+  async function outside() {
+    const victim = await befriend();
+    const own = scene.stranger("own");
+    const foreign = scene.stranger("foreign", "org2");
+    for (const { comm, crypto } of [own, foreign]) {
+      const member = { endpoint: `${crypto.pkiId}:1`, metadata: new Uint8Array(0), pkiId: crypto.pkiId };
+      comm.send(victim.to, sealed(alive(crypto, 1n, { member }), crypto));
+    }
+    await scene.run(1_000);
+    const elsewhere = (channel: string, sequence: bigint) =>
+      sealed({ ...info(victim.crypto, sequence), channelMac: channelMac(victim.crypto.pkiId, channel) }, victim.crypto);
+    const heardBy = ({ heard }: typeof own) =>
+      heard.flatMap((message) =>
+        message.type === "state-info" && message.pkiId === victim.crypto.pkiId ? [message.time.sequence] : [],
+      );
+    return { ...victim, own, foreign, elsewhere, heardBy };
+  }
+
+  test("V4: is passed on once to the own organization, channel by channel, and never to another", async () => {
+    const { say, own, foreign, elsewhere, heardBy, comm, crypto, heard, channel } = await outside();
+    expect(await say(elsewhere("b", 200n))).toEqual([]);
+    expect(await say(elsewhere("a", 100n))).toEqual([]);
+    expect(await say(elsewhere("a", 100n))).toEqual(["gate/not-news"]);
+    expect(await say(elsewhere("a", 101n))).toEqual([]);
+    expect(heardBy(own)).toEqual([200n, 100n, 101n]);
+    expect(heardBy(foreign)).toEqual([]);
+    expect(heardBy({ comm, crypto, heard })).toEqual([]);
+    expect(channel.members).toEqual([]);
+  });
+
+  test("is taken from nobody outside the own organization, and from nobody who forged it", async () => {
+    const { say, own, foreign, elsewhere, heardBy, node, to } = await outside();
+    foreign.comm.send(to, elsewhere("a", 1n));
+    await scene.run(50);
+    expect(node.drops.get("gate/no-such-channel")).toBe(1);
+    expect(await say({ ...elsewhere("a", 1n), signature: forgedSignature })).toEqual(["gate/bad-signature"]);
+    expect(heardBy(own)).toEqual([]);
+  });
+
+  test("is passed on no more often than anybody needs", async () => {
+    const { comm, to, own, elsewhere, heardBy, node } = await outside();
+    for (let sequence = 0n; sequence < 300n; sequence++) comm.send(to, elsewhere(`channel ${sequence}`, 1n));
+    await scene.run(100);
+    expect(node.drops.get("gate/too-often")).toBeGreaterThan(100);
+    expect(heardBy(own)).toHaveLength(100);
   });
 });

@@ -44,7 +44,7 @@ import { Exit } from "./exit.js";
 import { Gate } from "./gate.js";
 import { DropLedger } from "./refusals.js";
 import { makeTables } from "./router.js";
-import type { Emission, RoutingView } from "./routing.js";
+import { type Emission, type RoutingView, stateInfoEmission } from "./routing.js";
 
 /**
  * Opens a node: it starts to listen and to reach for its bootstrap peers at once.
@@ -164,6 +164,8 @@ class NodeShell implements GossipNode {
       channels: this.#channels,
       toDiscovery: (input) => this.#discoveryRun.push(input),
       toPull: (input) => this.#pullRun.push(input),
+      relayStateInfo: (info, except) =>
+        this.#emitterRun.push({ type: "add", element: stateInfoEmission("", info, except) }),
       onDropped: (drop) => this.#onGateDrop(drop),
       onFault,
     });

@@ -4,6 +4,7 @@
  * Every filter is applied before peers are drawn, so no fan-out is lost (page 06 §F 16).
  */
 
+import type { Verified } from "@gossip/crypto";
 import type { AliveMessage, DataMessage, Envelope, OrgId, PkiId, StateInfo } from "@gossip/proto";
 import { type Random, sample, unreachable } from "@gossip/runtime";
 import type { Keyed } from "./emitter.js";
@@ -17,6 +18,13 @@ export interface Emission extends Keyed {
   readonly channel: string;
   /** The peer it came from, which does not get it back; `undefined` for our own. */
   readonly except: PkiId | undefined;
+}
+
+/** A state info on its way; a newer one of the same author and channel supersedes it. */
+export function stateInfoEmission(channel: string, info: Verified<StateInfo>, except: PkiId | undefined): Emission {
+  const { message, envelope } = info;
+  const key = `state-info ${message.pkiId} ${Buffer.from(message.channelMac).toString("hex")}`;
+  return { key, message, envelope, channel, except };
 }
 
 /** One message for one peer. */
