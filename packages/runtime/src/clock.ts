@@ -38,10 +38,10 @@ export const systemClock: Clock = {
     if (at === Number.POSITIVE_INFINITY) return { cancel() {} };
     let handle: NodeJS.Timeout;
     const arm = () => {
-      const remaining = at - performance.now();
-      handle =
-        remaining > maxTimerMs ? setTimeout(arm, maxTimerMs) : setTimeout(callback, Math.max(0, Math.ceil(remaining)));
+      handle = setTimeout(fire, Math.min(maxTimerMs, Math.max(0, Math.ceil(at - performance.now()))));
     };
+    // A timer of Node may fire a fraction of a millisecond before its time on this clock, or be one step of a long wait.
+    const fire = () => (performance.now() < at ? arm() : callback());
     arm();
     return { cancel: () => clearTimeout(handle) };
   },
