@@ -25,6 +25,7 @@ import type { GossipConfig } from "./config.js";
 import type { Exit } from "./exit.js";
 import type { DropLedger } from "./refusals.js";
 import { type Emission, type RoutableChannel, stateInfoEmission } from "./routing.js";
+import { MembershipTracker } from "./tracker.js";
 
 /** What a channel shares with its node. */
 export interface ChannelSurroundings {
@@ -63,6 +64,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   readonly #stateRun: Run<StateInput>;
   readonly #log: Logger;
   readonly #metrics: ReturnType<typeof channelMetrics>;
+  readonly #tracker = new MembershipTracker();
   /** Programs waiting for room, for a height, or for the end. */
   #waiting: (() => void)[] = [];
   #closed = false;
@@ -239,9 +241,12 @@ export class ChannelShell implements Channel, RoutableChannel {
     return this.#gossip.propertiesOf(pkiId)?.ledgerHeight;
   }
 
-  /** Sets the gauge of known members; called every `membershipTrackerIntervalMs`. */
+  /** Sets the gauge of known members, and logs who came and went; called every `membershipTrackerIntervalMs`. */
   track(): void {
-    this.#metrics.members.set(this.#gossip.members.length, { channel: this.id });
+    const { members } = this;
+    this.#metrics.members.set(members.length, { channel: this.id });
+    const change = this.#tracker.update(members);
+    if (change !== undefined) this.#log.info("members changed", { channel: this.id, ...change });
   }
 
   close(): void {
