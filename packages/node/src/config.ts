@@ -130,8 +130,10 @@ export function resolveGossipConfig(given: GossipOptions = {}): GossipConfig {
   const config: GossipConfig = Object.freeze({ ...gossipDefaults, ...given, ...discovery, ...pull, state });
   for (const [name, least] of leastValues) {
     const value = config[name];
-    if (!Number.isFinite(value) || value < least) {
-      throw new GossipError("invalid-config", `expected ${name} to be a number of at least ${least}, got ${value}`);
+    // Times may have fractions, everything else is a number of something.
+    const kind = name.endsWith("Ms") ? "a number" : "an integer";
+    if (value < least || !(kind === "an integer" ? Number.isInteger(value) : Number.isFinite(value))) {
+      throw new GossipError("invalid-config", `expected ${name} to be ${kind} of at least ${least}, got ${value}`);
     }
   }
   return config;

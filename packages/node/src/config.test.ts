@@ -1,0 +1,33 @@
+import { describe, expect, test } from "vitest";
+import { gossipDefaults, resolveGossipConfig } from "./config.js";
+
+describe("resolveGossipConfig", () => {
+  test("fills in Fabric's defaults, and what follows from them", () => {
+    expect(resolveGossipConfig()).toEqual(gossipDefaults);
+    expect(resolveGossipConfig({ aliveTimeIntervalMs: 1_000 })).toMatchObject({
+      aliveExpirationTimeoutMs: 5_000,
+      reconnectIntervalMs: 5_000,
+      propagatePeerNum: 3,
+    });
+    expect(resolveGossipConfig({ state: { batchSize: 5 } }).state).toEqual({ ...gossipDefaults.state, batchSize: 5 });
+  });
+
+  test.each([
+    [{ propagatePeerNum: -1 }, "expected propagatePeerNum to be an integer of at least 0, got -1"],
+    [{ propagatePeerNum: 2.5 }, "expected propagatePeerNum to be an integer of at least 0, got 2.5"],
+    [
+      { publishStateInfoIntervalMs: Number.NaN },
+      "expected publishStateInfoIntervalMs to be a number of at least 1, got NaN",
+    ],
+    [{ maxQuestionsPerSecond: 0 }, "expected maxQuestionsPerSecond to be an integer of at least 1, got 0"],
+    [{ pullPeerNum: -1 }, "pullPeerNum"],
+    [{ state: { batchSize: -1 } }, "batchSize"],
+  ])("refuses %o by name", (options, text) => {
+    expect(() => resolveGossipConfig(options)).toThrow(expect.objectContaining({ code: "invalid-config" }));
+    expect(() => resolveGossipConfig(options)).toThrow(text);
+  });
+
+  test("takes fractions of a millisecond", () => {
+    expect(resolveGossipConfig({ maxPropagationBurstLatencyMs: 0.5 }).maxPropagationBurstLatencyMs).toBe(0.5);
+  });
+});
