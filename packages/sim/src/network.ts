@@ -219,6 +219,8 @@ class Link {
     this.isStalled = true;
     const { clock, breakAfterMs } = this.options;
     this.#breaking = clock.schedule(clock.now() + breakAfterMs, () => this.break("no answer to keepalive"));
+    // What is on its way is held too.
+    for (const stream of [this.outbound, this.inbound]) stream.flush();
   }
 
   resume(): void {
@@ -230,7 +232,7 @@ class Link {
 
   break(detail: string): void {
     this.#breaking?.cancel();
-    for (const stream of [this.outbound, this.inbound]) stream.end({ ok: false, detail });
+    for (const stream of [this.outbound, this.inbound]) stream.break({ ok: false, detail });
     this.options.onEnd([this.outbound, this.inbound]);
   }
 }
@@ -253,7 +255,10 @@ class SimStream implements Stream {
   #reading = true;
   #isFull = false;
   #timer: Timer | undefined;
+  /** `closing` from our own close in order on, until the other side has ended too. */
   #state: "open" | "closing" | "ended" = "open";
+  /** With what this side ends now, without waiting for anything under way. */
+  #brokenBy: StreamEnd | undefined;
 
   constructor(link: Link, direction: "outbound" | "inbound", local: string, remote: string) {
     this.#link = link;
@@ -270,7 +275,7 @@ class SimStream implements Stream {
   }
 
   send(bytes: Uint8Array): boolean {
-    if (this.#state !== "open") return true;
+    if (this.#state !== "open" || this.#brokenBy !== undefined) return true;
     // A copy, as on a real wire: what the sender does with its buffer later is not seen by the receiver.
     this.other.#enqueue({ bytes: new Uint8Array(bytes) });
     this.other.#isFull = this.other.#arrivingBytes > this.#link.options.windowBytes;
@@ -283,65 +288,81 @@ class SimStream implements Stream {
   }
 
   close(error?: string): void {
-    if (this.#state !== "open") return;
-    this.#state = "closing";
-    const end = { ok: error === undefined, detail: error ?? "closed by the other side" };
-    if (this.other.#state === "open") this.other.#enqueue({ end });
-    this.#enqueue({ end: { ok: error === undefined, detail: error ?? "closed" } }, 0);
+    if (this.#state === "ended" || this.#brokenBy !== undefined) return;
+    if (error !== undefined) {
+      this.other.#enqueue({ end: { ok: false, detail: error } });
+      this.break({ ok: false, detail: error });
+    } else if (this.#state === "open") {
+      this.#state = "closing";
+      this.other.#enqueue({ end: { ok: true, detail: "closed by the other side" } });
+    }
   }
 
   /** Ends this side now, whatever is under way. */
-  end(end: StreamEnd): void {
-    if (this.#state === "ended") return;
-    this.#arriving.length = 0;
-    this.#reading = true;
-    this.#enqueue({ end }, 0, true);
+  break(end: StreamEnd): void {
+    if (this.#state === "ended" || this.#brokenBy !== undefined) return;
+    this.#brokenBy = end;
+    this.flush();
   }
 
   /** Delivers what is due, or arranges to be woken when the next is. */
   flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    if (this.#handlers === undefined || this.#state === "ended") return;
+    const { clock } = this.#link.options;
+    const end = this.#brokenBy;
+    if (end !== undefined) {
+      this.#timer = clock.schedule(clock.now(), () => this.#end(end));
+      return;
+    }
     const next = this.#arriving[0];
-    if (next === undefined || this.#handlers === undefined) return;
-    const isHeld = "bytes" in next.item && (this.#link.isStalled || !this.#reading);
-    if (isHeld) return;
-    this.#timer = this.#link.options.clock.schedule(next.at, () => this.#deliver());
+    if (next === undefined || this.#link.isStalled) return;
+    const isUrgent = "end" in next.item && !next.item.end.ok;
+    if (!this.#reading && !isUrgent) return;
+    this.#timer = clock.schedule(next.at, () => this.#deliver());
   }
 
-  #enqueue(item: InFlight, latency = this.#link.options.latency(), isUrgent = false): void {
-    const at = isUrgent
-      ? this.#link.options.clock.now()
-      : Math.max(this.#lastAt, this.#link.options.clock.now() + latency);
-    this.#lastAt = at;
-    this.#arriving.push({ at, item });
+  #enqueue(item: InFlight): void {
+    if (this.#state === "ended") return;
+    const { clock, latency } = this.#link.options;
+    this.#lastAt = Math.max(this.#lastAt, clock.now() + latency());
+    this.#arriving.push({ at: this.#lastAt, item });
     if ("bytes" in item) this.#arrivingBytes += item.bytes.length;
     if (this.#arriving.length === 1) this.flush();
   }
 
   #deliver(): void {
     const next = this.#arriving.shift();
-    if (next === undefined || this.#state === "ended") return;
-    const { clock, trace, windowBytes } = this.#link.options;
-    const seen = { at: clock.now(), from: this.remoteAddress, to: this.#local };
-    if ("end" in next.item) {
-      trace.add({ ...seen, what: "end" });
-      this.#state = "ended";
-      if (this.other.#state === "ended") this.#link.options.onEnd([this, this.other]);
-      this.#handlers?.onEnd(next.item.end);
-      return;
-    }
+    if (next === undefined) return;
+    if ("end" in next.item) return this.#onOtherEnd(next.item.end);
     const { bytes } = next.item;
-    trace.add({ ...seen, what: "deliver", bytes });
+    const { clock, trace, windowBytes } = this.#link.options;
+    trace.add({ at: clock.now(), what: "deliver", from: this.remoteAddress, to: this.#local, bytes });
     this.#arrivingBytes -= bytes.length;
-    // While closing, the rest is read off but not given on, so that the end comes.
-    if (this.#state === "open") this.#handlers?.onMessage(bytes);
+    this.#handlers?.onMessage(bytes);
     if (this.#isFull && this.#arrivingBytes <= windowBytes / 2) {
       this.#isFull = false;
       const sender = this.other;
       clock.schedule(clock.now(), () => sender.#state === "open" && sender.#handlers?.onDrain());
     }
     this.flush();
+  }
+
+  /** Who is told of an end in order ends too, after what it has sent; who has begun is done then. */
+  #onOtherEnd(end: StreamEnd): void {
+    if (this.#state === "closing" && end.ok) return this.#end({ ok: true, detail: "closed" });
+    if (this.#state === "open" && end.ok) this.other.#enqueue({ end });
+    this.#end(end);
+  }
+
+  #end(end: StreamEnd): void {
+    const { clock, trace, onEnd } = this.#link.options;
+    trace.add({ at: clock.now(), what: "end", from: this.remoteAddress, to: this.#local });
+    this.#state = "ended";
+    this.#arriving.length = 0;
+    if (this.other.#state === "ended") onEnd([this, this.other]);
+    this.#handlers?.onEnd(end);
   }
 }
 

@@ -85,7 +85,9 @@ export class Simulation {
     const sim = new Simulation(options);
     for (const node of sim.nodes) {
       await node.ledger.commit(0n, sim.blocks[0] as Uint8Array);
-      sim.clock.schedule(sim.random.below(1_000), () => void sim.restart(node));
+      // By then it may have crashed, or been started by hand.
+      const start = () => node.isUp && node.node === undefined && sim.restart(node);
+      sim.clock.schedule(sim.random.below(1_000), () => void start());
     }
     return sim;
   }
