@@ -202,12 +202,17 @@ async function exitCodeOf(program, args, options) {
   /** @param {NodeJS.Signals} signal */
   const forward = (signal) => child.kill(signal);
   for (const signal of signals) process.on(signal, forward);
+  // npm hands on only some signals, and none when it is killed: what it started ends with it.
+  const parent = process.ppid;
+  const watch = setInterval(() => process.ppid === parent || forward("SIGTERM"), 500);
+  if (process.env["npm_lifecycle_event"] === undefined) clearInterval(watch);
   /** @type {number} */
   const code = await new Promise((resolve) => {
     child.on("error", ({ message }) => fail(`${program} cannot be run: ${message}`));
     child.on("exit", (ended, signal) => resolve(ended ?? 128 + constants.signals[signal ?? "SIGKILL"]));
   });
   for (const signal of signals) process.off(signal, forward);
+  clearInterval(watch);
   return code;
 }
 
