@@ -1,0 +1,65 @@
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Each example, and lines that it prints. */
+const examples: Readonly<Record<string, readonly RegExp[]>> = {
+  "decode-a-conversation": [
+    /^ +0\.035 s {2}peer {6}conn tag=empty pki=e056d87845a98975/m,
+    /^147 of 147 envelopes encode again to the bytes that were received$/m,
+  ],
+  "embed-a-peer": [/^block 2: two\nstopped before block 3\nblock 3: three\nblock 4: four$/m],
+  "membership-only": [/^alice: bob:7051 is alive \(learned\)$/m, /^bob: alice:7051 is dead/m],
+  "own-trust": [
+    /^ok: refuses a signature with any one bit flipped$/m,
+    /^mallory, without the secret: untrusted-identity/m,
+    /^bob has block 0, \d+ bytes, verified and committed$/m,
+    /^alice refuses erin: unknown-organization/m,
+  ],
+  "pull-anything": [
+    /^\d+ ms: bob gets "dear bob, I ate the cake" from carol$/m,
+    /^alice holds "the key is under the mat", "there is bread in the oven", "the cat was fed"$/m,
+  ],
+  "replay-a-seed": [
+    /^ +\d+\.\d s {2}all is well again/m,
+    /^seed 42: (\d+ events, hash [0-9a-f]{16})\nseed 42: \1, once more$/m,
+  ],
+};
+
+describe("examples", () => {
+  test("are all here", () => {
+    const folders = readdirSync(join(root, "examples"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(folders.map(({ name }) => name).sort()).toEqual(Object.keys(examples));
+  });
+
+  test.each(Object.entries(examples))(
+    "%s ends by itself and prints what it is there for",
+    async (name, lines) => {
+      const { status, output, errors } = await runExample(name);
+      expect(status, errors).toBe(0);
+      for (const line of lines) expect(output).toMatch(line);
+    },
+    60_000,
+  );
+});
+
+/** Runs an example as its README says, on the sources, and ends it when it does not end by itself. */
+async function runExample(name: string) {
+  const file = join("examples", name, `${name}.ts`);
+  const child = spawn(process.execPath, ["--import", "tsx", file], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 50_000,
+  });
+  const ended = new Promise<number | string | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve(code ?? signal));
+  });
+  const [output, errors, status] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { status, output, errors };
+}
