@@ -103,10 +103,13 @@ function credulous({ identity, privateKey }: Rogue): MessageCryptoService & Secu
 }
 
 /** Connects to the victim over mutual TLS and sends it something, so that the handshake takes place. */
-async function intrude(rogue: Rogue, through = (transport: Transport) => transport): Promise<Comm> {
+async function intrude(
+  rogue: Rogue,
+  through = (transport: Transport) => transport,
+  crypto: MessageCryptoService & SecurityAdvisor = credulous(rogue),
+): Promise<Comm> {
   const { cert, key } = await authority.issue({ name: "rogue", hosts: ["127.0.0.1"] });
   const transport = await createGrpcTransport({ listen: "127.0.0.1:0", tls: { cert, key, roots: [authority.cert] } });
-  const crypto = credulous(rogue);
   const comm = createComm({
     transport: through(transport),
     crypto,
@@ -167,6 +170,14 @@ async function expectRefused(what: "handshake" | "block", reason: string, name: 
 describe("a peer that must not become a member is refused by name", () => {
   test("one whose identity another key than its organization's has signed", async () => {
     await intrude(issued("Org1", generateKeyPair()));
+    await expectRefused("handshake", "untrusted-identity", "Org1");
+  });
+
+  test("one of another network with the same names, which trusts us as little as we trust it", async () => {
+    const root = generateKeyPair();
+    const rogue = issued("Org1", root);
+    const organizations = [{ id: orgId("Org1"), rootPublicKey: root.publicKey }];
+    await intrude(rogue, undefined, new Ed25519Crypto({ ...rogue, organizations, wall: systemWallClock }));
     await expectRefused("handshake", "untrusted-identity", "Org1");
   });
 
