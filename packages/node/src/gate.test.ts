@@ -107,7 +107,7 @@ const repeat = <T>(count: number, make: (index: number) => T) =>
 
 describe("what one message can cost", () => {
   test("a membership response full of forged alive messages costs one signature check", async () => {
-    const { crypto, costOf, heardOf } = await befriend();
+    const { node, crypto, costOf, heardOf } = await befriend();
     const forged = repeat(many, (index) => ({
       ...sealed(alive(crypto, BigInt(index + 2), { identity: new Uint8Array(0) }), crypto),
       signature: forgedSignature,
@@ -115,6 +115,22 @@ describe("what one message can cost", () => {
     await scene.run(500);
     expect(heardOf("membership-request")).not.toEqual([]);
     expect((await costOf(membershipResponse({ alive: forged }))).signatures).toBe(1);
+    expect(node.drops.get("gate/repeated") ?? 0).toBe(0);
+    expect(node.drops.get("gate/after-forgery")).toBe(many - 1);
+  });
+
+  test("what is refused for another reason than forgery does not hide the rest", async () => {
+    const { node, costOf } = await befriend();
+    const [revoked, good] = ["revoked", "good"].map((name) =>
+      createFakeCrypto({ org: "org1", name, trust: scene.trust }),
+    ) as [FakeCrypto, FakeCrypto];
+    scene.trust.revoke(revoked.identity);
+    const ups: PkiId[] = [];
+    node.on("member-up", ({ pkiId }) => ups.push(pkiId));
+    await scene.run(500);
+    await costOf(membershipResponse({ alive: [revoked, good].map((one) => sealed(alive(one, 1n), one)) }));
+    expect(ups).toEqual([good.pkiId]);
+    expect(node.refusals.at(-1)?.reason).toBe("revoked-identity");
   });
 
   test("a membership response that tells of one member again and again costs one signature check", async () => {
@@ -162,6 +178,16 @@ describe("what one message can cost", () => {
     expect((await costOf(stateInfoSnapshot({ channel: channelName, elements }))).signatures).toBe(0);
   });
 
+  test("a state info of somebody whose organization is not in the channel is not verified", async () => {
+    const { node, to, say } = await befriend();
+    const outsider = scene.stranger("outsider", "org3");
+    outsider.comm.send(to, unsigned(membershipResponse()));
+    await scene.run(50);
+    expect(node.connections.map(({ pkiId }) => pkiId)).toContain(outsider.crypto.pkiId);
+    const forged = { ...sealed(info(outsider.crypto, 1n), outsider.crypto), signature: forgedSignature };
+    expect(await say(forged)).toEqual(["gate/subject-not-in-channel"]);
+  });
+
   /** Makes the victim ask the stranger for these identities. */
   async function offer(met: Awaited<ReturnType<typeof befriend>>, digests: readonly Uint8Array[]) {
     const before = met.heardOf("hello").length;
@@ -191,10 +217,8 @@ describe("what one message can cost", () => {
   test("an update that brings one identity again and again costs one check", async () => {
     const met = await befriend();
     const pullNonce = await offer(met, [pkiIdToBytes(met.crypto.pkiId)]);
-    const data = repeat(many, () => ({
-      ...identityOf(met.crypto.pkiId, met.crypto.identity),
-      signature: forgedSignature,
-    }));
+    const { pkiId, identity } = met.crypto;
+    const data = repeat(many, () => sealed(peerIdentity({ pkiId, identity }), met.crypto));
     const cost = await met.costOf(updateMessage({ tag: "empty", channel: "", pullType: "identity", pullNonce, data }));
     expect(cost.signatures).toBe(1);
   });
@@ -225,8 +249,10 @@ describe("what one message can cost", () => {
   test("a state response with more blocks than a batch is read as far as a batch goes", async () => {
     const met = await befriend();
     const nonce = await boast(met);
-    const payloads = repeat(100, (index) => block(BigInt(index)));
+    const payloads = repeat(100, (index) => block(BigInt(index + 90)));
     expect((await met.costOf(stateResponse({ channel: channelName, nonce, payloads }))).blocks).toBe(11);
+    expect(met.node.drops.get("gate/too-many-parts")).toBe(89);
+    expect(met.node.drops.get("state/out-of-range")).toBe(11);
   });
 
   test("a state response full of forged blocks costs one check", async () => {
@@ -278,6 +304,15 @@ describe("what one message can leave behind", () => {
     const padded = { ...block(0n), privateData: [new Uint8Array(100_000)] };
     await met.say(unsigned(stateResponse({ channel: channelName, nonce, payloads: [padded] })));
     expect(committed.map(({ buffer }) => buffer.byteLength)).toEqual([padded.data.length]);
+  });
+
+  test("a state info holds on to nothing of the message it came in", async () => {
+    const { crypto, channel, say } = await befriend();
+    const chaincodes = [{ name: "a", version: "1", metadata: Uint8Array.of(1, 2, 3, 4) }];
+    const properties = { ledgerHeight: 1n, leftChannel: false, chaincodes };
+    await say(sealed({ ...info(crypto, 1n), properties }, crypto));
+    const metadata = channel.members[0]?.properties.chaincodes[0]?.metadata;
+    expect([metadata, metadata?.buffer.byteLength]).toEqual([Uint8Array.of(1, 2, 3, 4), 4]);
   });
 
   test("a state info larger than it may be is dropped, and one as large is not", async () => {
@@ -355,10 +390,7 @@ describe("state info of a channel that a node is not in", () => {
     const victim = await befriend();
     const own = scene.stranger("own");
     const foreign = scene.stranger("foreign", "org2");
-    for (const { comm, crypto } of [own, foreign]) {
-      const member = { endpoint: `${crypto.pkiId}:1`, metadata: new Uint8Array(0), pkiId: crypto.pkiId };
-      comm.send(victim.to, sealed(alive(crypto, 1n, { member }), crypto));
-    }
+    for (const { comm, crypto } of [own, foreign]) comm.send(victim.to, sealed(alive(crypto, 1n), crypto));
     await scene.run(1_000);
     const elsewhere = (channel: string, sequence: bigint) =>
       sealed({ ...info(victim.crypto, sequence), channelMac: channelMac(victim.crypto.pkiId, channel) }, victim.crypto);
@@ -370,14 +402,14 @@ describe("state info of a channel that a node is not in", () => {
   }
 
   test("V4: is passed on once to the own organization, channel by channel, and never to another", async () => {
-    const { say, own, foreign, elsewhere, heardBy, comm, crypto, heard, channel } = await outside();
+    const { say, own, foreign, elsewhere, heardBy, comm, crypto, heard, envelopes, channel } = await outside();
     expect(await say(elsewhere("b", 200n))).toEqual([]);
     expect(await say(elsewhere("a", 100n))).toEqual([]);
     expect(await say(elsewhere("a", 100n))).toEqual(["gate/not-news"]);
     expect(await say(elsewhere("a", 101n))).toEqual([]);
     expect(heardBy(own)).toEqual([200n, 100n, 101n]);
     expect(heardBy(foreign)).toEqual([]);
-    expect(heardBy({ comm, crypto, heard })).toEqual([]);
+    expect(heardBy({ comm, crypto, heard, envelopes })).toEqual([]);
     expect(channel.members).toEqual([]);
   });
 
@@ -388,6 +420,17 @@ describe("state info of a channel that a node is not in", () => {
     expect(node.drops.get("gate/no-such-channel")).toBe(1);
     expect(await say({ ...elsewhere("a", 1n), signature: forgedSignature })).toEqual(["gate/bad-signature"]);
     expect(heardBy(own)).toEqual([]);
+  });
+
+  test("is passed on without what was hung on it, and not at all if no channel can have its MAC", async () => {
+    const { say, own, elsewhere, heardBy, crypto } = await outside();
+    const padding = { payload: new Uint8Array(10), signature: new Uint8Array(10) };
+    expect(await say({ ...elsewhere("a", 1n), secret: padding })).toEqual([]);
+    expect(heardBy(own)).toEqual([1n]);
+    expect(own.envelopes.filter(({ secret }) => secret?.payload.length === 10)).toEqual([]);
+    const shortMac = sealed({ ...info(crypto, 2n), channelMac: Uint8Array.of(1) }, crypto);
+    expect(await say(shortMac)).toEqual(["gate/no-such-channel"]);
+    expect(heardBy(own)).toEqual([1n]);
   });
 
   test("is passed on no more often than anybody needs", async () => {

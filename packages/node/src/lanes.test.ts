@@ -1,7 +1,7 @@
 import type { ConnectionInfo, Received } from "@gossip/comm";
-import { channelMac, type MessageCryptoService, type SecurityAdvisor } from "@gossip/crypto";
-import { createFakeCrypto, type FakeCrypto } from "@gossip/crypto/testing";
-import { stateInfo } from "@gossip/proto/testing";
+import { channelMac, type MessageCryptoService, type SecurityAdvisor, unsigned } from "@gossip/crypto";
+import { createFakeCrypto, type FakeCrypto, makeFakeBlock } from "@gossip/crypto/testing";
+import { dataMessage, stateInfo } from "@gossip/proto/testing";
 import type { MaybePromise } from "@gossip/runtime";
 import { describe, expect, test } from "vitest";
 import { alive, channelName, meet, Scene, sealed } from "../test/support/scene.js";
@@ -97,8 +97,7 @@ describe("a node whose cryptography takes its time", () => {
     const author = createFakeCrypto({ org: "org1", name: "author", trust: scene.trust });
     scene.trust.expire(author.identity, Number(scene.clock.nowNanos() / 1_000_000n) + 4_500);
     await say(sealed(alive(crypto, 1n), crypto));
-    const member = { endpoint: "author:7051", metadata: new Uint8Array(0), pkiId: author.pkiId };
-    await say(sealed(alive(author, 1n, { member }), author));
+    await say(sealed(alive(author, 1n), author));
     expect(node.members.map(({ pkiId }) => pkiId)).toContain(author.pkiId);
     await scene.run(3_000);
     pace.ms = 6_000;
@@ -107,6 +106,31 @@ describe("a node whose cryptography takes its time", () => {
     expect(faults).toEqual([]);
     expect(node.drops.get("gate/expired-identity")).toBe(1);
     expect(channel.members.map(({ pkiId }) => pkiId)).not.toContain(author.pkiId);
+    await scene.close();
+  });
+
+  test("pushes a block on once when two copies of it are checked at the same time", async () => {
+    const { scene, pace, ledger, to, comm, crypto } = await slowNode();
+    const others = ["one", "other"].map((name) => scene.stranger(name));
+    const [one, other] = others as [(typeof others)[0], (typeof others)[0]];
+    for (const peer of [{ comm, crypto }, one, other]) {
+      peer.comm.send(to, sealed(alive(peer.crypto, 1n), peer.crypto));
+      await scene.run(100);
+      const mac = channelMac(peer.crypto.pkiId, channelName);
+      const properties = { ledgerHeight: 0n, leftChannel: false, chaincodes: [] };
+      peer.comm.send(to, sealed(stateInfo({ pkiId: peer.crypto.pkiId, channelMac: mac, properties }), peer.crypto));
+    }
+    await scene.run(1_000);
+    pace.ms = 500;
+    const data = makeFakeBlock({ channel: channelName, number: 0n, data: [Uint8Array.of(1)] });
+    const push = unsigned(dataMessage({ channel: channelName, payload: { blockNumber: 0n, data, privateData: [] } }));
+    one.comm.send(to, push);
+    other.comm.send(to, push);
+    await scene.run(2_000);
+    expect(ledger.height).toBe(1n);
+    const blocksOf = (heard: readonly { readonly type: string }[]) =>
+      heard.filter(({ type }) => type === "data").length;
+    expect([blocksOf(one.heard) + blocksOf(other.heard)]).toEqual([1]);
     await scene.close();
   });
 

@@ -67,6 +67,7 @@ export class Scene {
   stranger(name: string, org = "org1") {
     const crypto = createFakeCrypto({ org, name, trust: this.trust });
     const heard: GossipMessage[] = [];
+    const envelopes: Envelope[] = [];
     const comm = createComm({
       transport: this.network.transport(`${name}:7051`),
       crypto,
@@ -82,13 +83,14 @@ export class Scene {
       onMessage(received) {
         const envelope = readEnvelope(received.bytes);
         const message = envelope.ok ? readMessage(envelope.value.payload) : envelope;
+        if (envelope.ok) envelopes.push(envelope.value);
         if (message.ok) heard.push(message.value);
         received.done();
       },
       onEvent() {},
     });
     this.opened.push(comm);
-    return { comm, crypto, heard };
+    return { comm, crypto, heard, envelopes };
   }
 
   async run(ms: number): Promise<void> {
@@ -110,7 +112,7 @@ export class Scene {
 /** A node `victim` and a stranger that is about to connect to it; `say` sends and tells what the node dropped for it. */
 export async function meet(scene: Scene, options: SceneNodeOptions & { readonly strangerOrg?: string } = {}) {
   const { node, channel, ledger } = await scene.node("victim", options);
-  const { comm, crypto, heard } = scene.stranger("stranger", options.strangerOrg);
+  const { comm, crypto, heard, envelopes } = scene.stranger("stranger", options.strangerOrg);
   const to = { pkiId: node.pkiId, endpoint: node.endpoint };
   const say = async (envelope: Envelope) => {
     const before = new Map(node.drops);
@@ -118,7 +120,7 @@ export async function meet(scene: Scene, options: SceneNodeOptions & { readonly 
     await scene.run(50);
     return [...node.drops].filter(([reason, count]) => count !== (before.get(reason) ?? 0)).map(([reason]) => reason);
   };
-  return { node, channel, ledger, comm, crypto, heard, say, to };
+  return { node, channel, ledger, comm, crypto, heard, envelopes, say, to };
 }
 
 /** The message as its author would send it. The fake signs at once. */
@@ -126,14 +128,15 @@ export function sealed(message: GossipMessage, crypto: FakeCrypto): Envelope {
   return seal(message, crypto) as Envelope;
 }
 
-/** An alive message of this identity, which it carries. */
+/** An alive message of this identity, which it carries, at the endpoint that a scene gives to its name. */
 export function alive(
   crypto: FakeCrypto,
   sequence: bigint,
   overrides: Partial<Parameters<typeof aliveMessage>[0]> = {},
 ) {
+  const [, name] = new TextDecoder().decode(crypto.identity).split(":");
   return aliveMessage({
-    member: { endpoint: "stranger:7051", metadata: new Uint8Array(0), pkiId: crypto.pkiId },
+    member: { endpoint: `${name}:7051`, metadata: new Uint8Array(0), pkiId: crypto.pkiId },
     time: { incarnation: 1n, sequence },
     identity: crypto.identity,
     ...overrides,
