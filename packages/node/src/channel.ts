@@ -13,7 +13,14 @@ import {
   unreachable,
   whenDone,
 } from "@gossip/runtime";
-import { type Ledger, readBlocks, type StateInput, type StateOutput, StateTransfer } from "@gossip/state";
+import {
+  type Ledger,
+  readBlocks,
+  type StateDropReason,
+  type StateInput,
+  type StateOutput,
+  StateTransfer,
+} from "@gossip/state";
 import type { Channel, ChannelMemberView, JoinOptions, MemberView } from "./api.js";
 import {
   ChannelGossip,
@@ -187,8 +194,8 @@ export class ChannelShell implements Channel, RoutableChannel {
     return this.#gossip.wants(info);
   }
 
-  wantsBlock(blockNumber: bigint): boolean {
-    return this.#state.wants(blockNumber);
+  refusalOfBlock(blockNumber: bigint): StateDropReason | undefined {
+    return this.#state.refusal(blockNumber);
   }
 
   wantsResponse(from: PkiId, nonce: bigint): boolean {
@@ -207,7 +214,7 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.#gossipRun.push({ type: "pull-request", from });
   }
 
-  /** A pushed block that is verified: taken when it is news, and then pushed on. */
+  /** A pushed block that is verified: taken when it is news, and then pushed on. The machine notes what is not, too. */
   onBlock(message: DataMessage, envelope: Envelope, from: PkiId): void {
     const { blockNumber, data } = message.payload;
     const isNews = this.#state.wants(blockNumber);

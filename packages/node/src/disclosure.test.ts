@@ -56,7 +56,7 @@ async function curious(strangerOrg: string, externalEndpoint?: string) {
 
 describe("what a node tells of itself", () => {
   test("to its own organization: everything, with the internal endpoint", async () => {
-    const { told, heard } = await curious("org1");
+    const { node, told, heard } = await curious("org1");
     const types = new Set(heard.map(({ type }) => type));
     for (const type of ["alive", "membership-request", "membership-response", "state-info-snapshot"] as const) {
       expect(types).toContain(type);
@@ -64,7 +64,8 @@ describe("what a node tells of itself", () => {
     const ofAlive = told.filter(({ payload }) => decodeMessage(payload).type === "alive");
     expect(ofAlive.every(({ secret }) => secret !== undefined)).toBe(true);
     const [response] = messagesOf(heard, "membership-response").filter(({ nonce }) => nonce === 3n);
-    expect(response?.alive.map(({ payload }) => decodeMessage(payload)).at(-1)).toMatchObject({ type: "alive" });
+    const [last] = toldOf(node.pkiId, [], response?.alive.slice(-1) ?? []);
+    expect(last).toBeDefined();
   });
 
   test("to another organization: as much, without the internal endpoint, in whatever message", async () => {

@@ -39,6 +39,7 @@ export type ChannelMessage = MessageOf<
 export class ChannelGate {
   readonly #options: GateOptions;
   readonly #checks: Checks;
+  readonly #proofs = new Quota({ burst: 1, refillMs: 1_000, maxKeys: maxPeersInQuota });
   readonly #relay: Relay;
   readonly #relayed = new Quota({ burst: 100, refillMs: 100, maxKeys: maxPeersInQuota });
   readonly #channelByMac = new BoundedMap<string, string>({ maxEntries: maxMacs, whenFull: "evict-oldest" });
@@ -182,7 +183,10 @@ export class ChannelGate {
 
   #onBlock(channel: ChannelShell, message: DataMessage, envelope: Envelope, from: ConnectionInfo): MaybePromise<void> {
     const { blockNumber, data } = message.payload;
-    if (!channel.wantsBlock(blockNumber)) return void this.#checks.drop(from, "not-news");
+    const refusal = channel.refusalOfBlock(blockNumber);
+    // One too far ahead is dropped too, but proves first that we are behind; that much is worth a signature now and then.
+    const isProof = refusal === "beyond-window" && this.#proofs.take(channel.id, this.#options.clock.now());
+    if (refusal !== undefined && !isProof) return void this.#checks.drop(from, "not-news");
     // Nobody signs what stands beside a block, and it would be kept and pushed on with it.
     const padding = bytesOf(envelope) - data.length;
     if (padding > paddingBytes) {

@@ -385,6 +385,38 @@ describe("what a peer can make a node do", () => {
   });
 });
 
+describe("a block too far ahead to be kept", () => {
+  test("is looked at once a second, so that a straggler notices that it is one", async () => {
+    const { node, costOf, say } = await befriend();
+    const push = (number: bigint) => dataMessage({ channel: channelName, payload: block(number) });
+    expect((await costOf(push(500n))).blocks).toBe(1);
+    expect((await costOf(push(501n))).blocks).toBe(0);
+    expect([node.drops.get("state/beyond-window"), node.drops.get("gate/not-news")]).toEqual([1, 1]);
+    await scene.run(1_000);
+    const forged = { ...block(502n), data: block(503n).data };
+    expect(await say(unsigned(dataMessage({ channel: channelName, payload: forged })))).toEqual([
+      "gate/wrong-block-number",
+    ]);
+  });
+
+  test("is not pushed on", async () => {
+    const { say, heard, comm, crypto, to } = await befriend();
+    await say(sealed(info(crypto, 1n, 0n), crypto));
+    const other = scene.stranger("other");
+    other.comm.send(to, sealed(alive(other.crypto, 1n), other.crypto));
+    other.comm.send(to, sealed(info(other.crypto, 1n, 0n), other.crypto));
+    await scene.run(1_000);
+    comm.send(to, unsigned(dataMessage({ channel: channelName, payload: block(500n) })));
+    await scene.run(100);
+    comm.send(to, unsigned(dataMessage({ channel: channelName, payload: block(5n) })));
+    await scene.run(100);
+    const pushed = [...heard, ...other.heard].flatMap((message) =>
+      message.type === "data" ? [message.payload.blockNumber] : [],
+    );
+    expect(pushed).toEqual([5n]);
+  });
+});
+
 describe("state info of a channel that a node is not in", () => {
   async function outside() {
     const victim = await befriend();
