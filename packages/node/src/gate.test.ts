@@ -1,6 +1,6 @@
-import { channelMac, type MessageCryptoService, type SecurityAdvisor, unsigned } from "@gossip/crypto";
+import { channelMac, unsigned } from "@gossip/crypto";
 import { createFakeCrypto, type FakeCrypto, makeFakeBlock } from "@gossip/crypto/testing";
-import { type GossipMessage, type MessageOf, type MessageType, type PkiId, pkiIdToBytes } from "@gossip/proto";
+import { type PkiId, pkiIdToBytes } from "@gossip/proto";
 import {
   dataMessage,
   digestMessage,
@@ -16,7 +16,8 @@ import {
 } from "@gossip/proto/testing";
 import { createMemoryLedger } from "@gossip/state/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { alive, channelName, meet, Scene, sealed } from "../test/support/scene.js";
+import { befriend, block, info } from "../test/support/befriend.js";
+import { alive, channelName, Scene, sealed } from "../test/support/scene.js";
 
 const utf8 = new TextEncoder();
 const forgedSignature = new Uint8Array(16);
@@ -27,51 +28,6 @@ beforeEach(() => {
 });
 afterEach(() => scene.close());
 
-/** How often a node was made to check something. */
-interface Checks {
-  signatures: number;
-  identities: number;
-  blocks: number;
-}
-
-/** The fake, counting what it is asked. */
-function counting(checks: Checks) {
-  return (crypto: FakeCrypto): MessageCryptoService & SecurityAdvisor => ({
-    ...crypto,
-    verify(identity, signature, payload) {
-      checks.signatures++;
-      return crypto.verify(identity, signature, payload);
-    },
-    verifyByChannel(channel, identity, signature, payload) {
-      checks.signatures++;
-      return crypto.verifyByChannel(channel, identity, signature, payload);
-    },
-    validateIdentity(identity) {
-      checks.identities++;
-      return crypto.validateIdentity(identity);
-    },
-    verifyBlock(channel, blockNumber, block) {
-      checks.blocks++;
-      return crypto.verifyBlock(channel, blockNumber, block);
-    },
-  });
-}
-
-/** A member of the channel, as it says itself. */
-function info(crypto: FakeCrypto, sequence: bigint, height = 1n) {
-  return stateInfo({
-    pkiId: crypto.pkiId,
-    channelMac: channelMac(crypto.pkiId, channelName),
-    time: { incarnation: 1n, sequence },
-    properties: { ledgerHeight: height, leftChannel: false, chaincodes: [] },
-  });
-}
-
-function block(number: bigint) {
-  const data = makeFakeBlock({ channel: channelName, number, data: [utf8.encode("x")] });
-  return { blockNumber: number, data, privateData: [] as Uint8Array[] };
-}
-
 /** Makes the victim ask the stranger for blocks; the nonce of the request. */
 async function boast(met: Awaited<ReturnType<typeof befriend>>) {
   await met.say(sealed(info(met.crypto, 1n, 100n), met.crypto));
@@ -81,33 +37,13 @@ async function boast(met: Awaited<ReturnType<typeof befriend>>) {
   return request?.nonce ?? 0n;
 }
 
-/** A victim that counts, and a stranger that is its member. */
-async function befriend(options: Parameters<typeof meet>[1] = {}) {
-  const checks: Checks = { signatures: 0, identities: 0, blocks: 0 };
-  const met = await meet(scene, { ...options, wrap: counting(checks) });
-  await met.say(sealed(alive(met.crypto, 1n), met.crypto));
-  /** What it costs the victim to hear this. */
-  const costOf = async (message: GossipMessage) => {
-    const before = { ...checks };
-    await met.say(unsigned(message));
-    return {
-      signatures: checks.signatures - before.signatures,
-      identities: checks.identities - before.identities,
-      blocks: checks.blocks - before.blocks,
-    };
-  };
-  const heardOf = <T extends MessageType>(type: T) =>
-    met.heard.filter((message): message is MessageOf<T> => message.type === type);
-  return { ...met, costOf, heardOf };
-}
-
 const many = 2_000;
 const repeat = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, index) => make(index));
 
 describe("what one message can cost", () => {
   test("a membership response full of forged alive messages costs one signature check", async () => {
-    const { node, crypto, costOf, heardOf } = await befriend();
+    const { node, crypto, costOf, heardOf } = await befriend(scene);
     const forged = repeat(many, (index) => ({
       ...sealed(alive(crypto, BigInt(index + 2), { identity: new Uint8Array(0) }), crypto),
       signature: forgedSignature,
@@ -120,7 +56,7 @@ describe("what one message can cost", () => {
   });
 
   test("what is refused for another reason than forgery does not hide the rest", async () => {
-    const { node, costOf } = await befriend();
+    const { node, costOf } = await befriend(scene);
     const [revoked, good] = ["revoked", "good"].map((name) =>
       createFakeCrypto({ org: "org1", name, trust: scene.trust }),
     ) as [FakeCrypto, FakeCrypto];
@@ -134,14 +70,14 @@ describe("what one message can cost", () => {
   });
 
   test("a membership response that tells of one member again and again costs one signature check", async () => {
-    const { crypto, costOf } = await befriend();
+    const { crypto, costOf } = await befriend(scene);
     const entries = repeat(many, (index) => sealed(alive(crypto, BigInt(index + 2)), crypto));
     await scene.run(500);
     expect((await costOf(membershipResponse({ alive: entries }))).signatures).toBe(1);
   });
 
   test("of a membership response no more entries are read than the configuration says", async () => {
-    const { costOf } = await befriend({ config: { maxResponseEntries: 10 } });
+    const { costOf } = await befriend(scene, { config: { maxResponseEntries: 10 } });
     const entries = repeat(50, (index) => {
       const other = createFakeCrypto({ org: "org1", name: `other${index}`, trust: scene.trust });
       return sealed(alive(other, 1n), other);
@@ -152,7 +88,7 @@ describe("what one message can cost", () => {
   });
 
   test("a snapshot full of forged state infos costs one signature check", async () => {
-    const { crypto, costOf } = await befriend();
+    const { crypto, costOf } = await befriend(scene);
     const elements = repeat(many, (index) => ({
       ...sealed(info(crypto, BigInt(index)), crypto),
       signature: forgedSignature,
@@ -161,14 +97,14 @@ describe("what one message can cost", () => {
   });
 
   test("a snapshot that holds one member again and again costs what one state info costs", async () => {
-    const { crypto, channel, costOf } = await befriend();
+    const { crypto, channel, costOf } = await befriend(scene);
     const elements = repeat(many, (index) => sealed(info(crypto, BigInt(index)), crypto));
     expect((await costOf(stateInfoSnapshot({ channel: channelName, elements }))).signatures).toBeLessThanOrEqual(2);
     expect(channel.members).toHaveLength(1);
   });
 
   test("in a snapshot, members that discovery does not know are not verified", async () => {
-    const { node, costOf, to } = await befriend();
+    const { node, costOf, to } = await befriend(scene);
     // Known by its handshake, and no member.
     const other = scene.stranger("other");
     other.comm.send(to, unsigned(membershipResponse()));
@@ -179,7 +115,7 @@ describe("what one message can cost", () => {
   });
 
   test("a state info of somebody whose organization is not in the channel is not verified", async () => {
-    const { node, to, say } = await befriend();
+    const { node, to, say } = await befriend(scene);
     const outsider = scene.stranger("outsider", "org3");
     outsider.comm.send(to, unsigned(membershipResponse()));
     await scene.run(50);
@@ -215,7 +151,7 @@ describe("what one message can cost", () => {
   }
 
   test("an update that brings one identity again and again costs one check", async () => {
-    const met = await befriend();
+    const met = await befriend(scene);
     const pullNonce = await offer(met, [pkiIdToBytes(met.crypto.pkiId)]);
     const { pkiId, identity } = met.crypto;
     const data = repeat(many, () => sealed(peerIdentity({ pkiId, identity }), met.crypto));
@@ -224,7 +160,7 @@ describe("what one message can cost", () => {
   });
 
   test("an update full of forged identities costs one signature check", async () => {
-    const met = await befriend();
+    const met = await befriend(scene);
     const others = repeat(20, (index) => createFakeCrypto({ org: "org1", name: `o${index}`, trust: scene.trust }));
     const pullNonce = await offer(
       met,
@@ -239,7 +175,7 @@ describe("what one message can cost", () => {
   });
 
   test("a state response that repeats a block costs as many checks as blocks were asked for", async () => {
-    const met = await befriend();
+    const met = await befriend(scene);
     const nonce = await boast(met);
     const payloads = repeat(many, () => block(0n));
     expect((await met.costOf(stateResponse({ channel: channelName, nonce, payloads }))).blocks).toBe(1);
@@ -247,7 +183,7 @@ describe("what one message can cost", () => {
   });
 
   test("a state response with more blocks than a batch is read as far as a batch goes", async () => {
-    const met = await befriend();
+    const met = await befriend(scene);
     const nonce = await boast(met);
     const payloads = repeat(100, (index) => block(BigInt(index + 90)));
     expect((await met.costOf(stateResponse({ channel: channelName, nonce, payloads }))).blocks).toBe(11);
@@ -256,7 +192,7 @@ describe("what one message can cost", () => {
   });
 
   test("a state response full of forged blocks costs one check", async () => {
-    const met = await befriend();
+    const met = await befriend(scene);
     const nonce = await boast(met);
     const payloads = repeat(11, (index) => ({ ...block(BigInt(index)), blockNumber: BigInt(index + 1) }));
     expect((await met.costOf(stateResponse({ channel: channelName, nonce, payloads }))).blocks).toBe(1);
@@ -269,7 +205,7 @@ describe("what one message can leave behind", () => {
   const genesis = makeFakeBlock({ channel: channelName, number: 0n, data: [utf8.encode("x")] });
 
   test("a block with much beside it is neither kept nor pushed on, wherever it is hidden", async () => {
-    const { say, ledger } = await befriend();
+    const { say, ledger } = await befriend(scene);
     const padding = new Uint8Array(100_000);
     const unknownField = Buffer.concat([Buffer.from("fa0fa08d06", "hex"), padding]);
     const plain = push(genesis);
@@ -283,7 +219,7 @@ describe("what one message can leave behind", () => {
   });
 
   test("a block that was blown up where no signature covers it is refused", async () => {
-    const { node, say, ledger } = await befriend();
+    const { node, say, ledger } = await befriend(scene);
     const padding = new Uint8Array(1_000_000);
     const unknownField = Buffer.concat([Buffer.from("fa0fc0843d", "hex"), padding]);
     expect(await say(push(Buffer.concat([genesis, unknownField])))).toEqual(["gate/malformed-block"]);
@@ -299,7 +235,7 @@ describe("what one message can leave behind", () => {
       committed.push(bytes);
       return commit(number, bytes);
     };
-    const met = await befriend({ ledger });
+    const met = await befriend(scene, { ledger });
     const nonce = await boast(met);
     const padded = { ...block(0n), privateData: [new Uint8Array(100_000)] };
     await met.say(unsigned(stateResponse({ channel: channelName, nonce, payloads: [padded] })));
@@ -307,7 +243,7 @@ describe("what one message can leave behind", () => {
   });
 
   test("a state info holds on to nothing of the message it came in", async () => {
-    const { crypto, channel, say } = await befriend();
+    const { crypto, channel, say } = await befriend(scene);
     const chaincodes = [{ name: "a", version: "1", metadata: Uint8Array.of(1, 2, 3, 4) }];
     const properties = { ledgerHeight: 1n, leftChannel: false, chaincodes };
     await say(sealed({ ...info(crypto, 1n), properties }, crypto));
@@ -316,7 +252,7 @@ describe("what one message can leave behind", () => {
   });
 
   test("a state info larger than it may be is dropped, and one as large is not", async () => {
-    const { crypto, channel, say } = await befriend({ config: { maxStateInfoBytes: 1_000 } });
+    const { crypto, channel, say } = await befriend(scene, { config: { maxStateInfoBytes: 1_000 } });
     const large = (sequence: bigint, metadata: Uint8Array) => {
       const chaincodes = [{ name: "a", version: "1", metadata }];
       return stateInfo({
@@ -335,7 +271,7 @@ describe("what one message can leave behind", () => {
 
 describe("what a peer can make a node do", () => {
   test("questions in a flood are answered as often as the configuration says, and those of others still are", async () => {
-    const { comm, crypto, to, heardOf, node } = await befriend({ config: { maxQuestionsPerSecond: 5 } });
+    const { comm, crypto, to, heardOf, node } = await befriend(scene, { config: { maxQuestionsPerSecond: 5 } });
     await scene.run(2_000);
     const answers = () => ({
       digests: heardOf("digest").length,
@@ -367,7 +303,7 @@ describe("what a peer can make a node do", () => {
   });
 
   test("peers that hint at identities without end do not keep the others from being asked", async () => {
-    const victim = await befriend();
+    const victim = await befriend(scene);
     const honest = scene.stranger("honest");
     const liars = [scene.stranger("liar1"), scene.stranger("liar2"), scene.stranger("liar3")];
     for (const { comm, crypto } of [honest, ...liars]) comm.send(victim.to, sealed(alive(crypto, 1n), crypto));
@@ -382,94 +318,5 @@ describe("what a peer can make a node do", () => {
     }
     expect(asked(honest) - before.honest).toBeGreaterThanOrEqual(3);
     expect(asked(liars[0] as typeof honest) - before.liar).toBeLessThanOrEqual(16);
-  });
-});
-
-describe("a block too far ahead to be kept", () => {
-  test("is looked at once a second, so that a straggler notices that it is one", async () => {
-    const { node, costOf, say } = await befriend();
-    const push = (number: bigint) => dataMessage({ channel: channelName, payload: block(number) });
-    expect((await costOf(push(500n))).blocks).toBe(1);
-    expect((await costOf(push(501n))).blocks).toBe(0);
-    expect([node.drops.get("state/beyond-window"), node.drops.get("gate/not-news")]).toEqual([1, 1]);
-    await scene.run(1_000);
-    const forged = { ...block(502n), data: block(503n).data };
-    expect(await say(unsigned(dataMessage({ channel: channelName, payload: forged })))).toEqual([
-      "gate/wrong-block-number",
-    ]);
-  });
-
-  test("is not pushed on", async () => {
-    const { say, heard, comm, crypto, to } = await befriend();
-    await say(sealed(info(crypto, 1n, 0n), crypto));
-    const other = scene.stranger("other");
-    other.comm.send(to, sealed(alive(other.crypto, 1n), other.crypto));
-    other.comm.send(to, sealed(info(other.crypto, 1n, 0n), other.crypto));
-    await scene.run(1_000);
-    comm.send(to, unsigned(dataMessage({ channel: channelName, payload: block(500n) })));
-    await scene.run(100);
-    comm.send(to, unsigned(dataMessage({ channel: channelName, payload: block(5n) })));
-    await scene.run(100);
-    const pushed = [...heard, ...other.heard].flatMap((message) =>
-      message.type === "data" ? [message.payload.blockNumber] : [],
-    );
-    expect(pushed).toEqual([5n]);
-  });
-});
-
-describe("state info of a channel that a node is not in", () => {
-  async function outside() {
-    const victim = await befriend();
-    const own = scene.stranger("own");
-    const foreign = scene.stranger("foreign", "org2");
-    for (const { comm, crypto } of [own, foreign]) comm.send(victim.to, sealed(alive(crypto, 1n), crypto));
-    await scene.run(1_000);
-    const elsewhere = (channel: string, sequence: bigint) =>
-      sealed({ ...info(victim.crypto, sequence), channelMac: channelMac(victim.crypto.pkiId, channel) }, victim.crypto);
-    const heardBy = ({ heard }: typeof own) =>
-      heard.flatMap((message) =>
-        message.type === "state-info" && message.pkiId === victim.crypto.pkiId ? [message.time.sequence] : [],
-      );
-    return { ...victim, own, foreign, elsewhere, heardBy };
-  }
-
-  test("V4: is passed on once to the own organization, channel by channel, and never to another", async () => {
-    const { say, own, foreign, elsewhere, heardBy, comm, crypto, heard, envelopes, channel } = await outside();
-    expect(await say(elsewhere("b", 200n))).toEqual([]);
-    expect(await say(elsewhere("a", 100n))).toEqual([]);
-    expect(await say(elsewhere("a", 100n))).toEqual(["gate/not-news"]);
-    expect(await say(elsewhere("a", 101n))).toEqual([]);
-    expect(heardBy(own)).toEqual([200n, 100n, 101n]);
-    expect(heardBy(foreign)).toEqual([]);
-    expect(heardBy({ comm, crypto, heard, envelopes })).toEqual([]);
-    expect(channel.members).toEqual([]);
-  });
-
-  test("is taken from nobody outside the own organization, and from nobody who forged it", async () => {
-    const { say, own, foreign, elsewhere, heardBy, node, to } = await outside();
-    foreign.comm.send(to, elsewhere("a", 1n));
-    await scene.run(50);
-    expect(node.drops.get("gate/no-such-channel")).toBe(1);
-    expect(await say({ ...elsewhere("a", 1n), signature: forgedSignature })).toEqual(["gate/bad-signature"]);
-    expect(heardBy(own)).toEqual([]);
-  });
-
-  test("is passed on without what was hung on it, and not at all if no channel can have its MAC", async () => {
-    const { say, own, elsewhere, heardBy, crypto } = await outside();
-    const padding = { payload: new Uint8Array(10), signature: new Uint8Array(10) };
-    expect(await say({ ...elsewhere("a", 1n), secret: padding })).toEqual([]);
-    expect(heardBy(own)).toEqual([1n]);
-    expect(own.envelopes.filter(({ secret }) => secret?.payload.length === 10)).toEqual([]);
-    const shortMac = sealed({ ...info(crypto, 2n), channelMac: Uint8Array.of(1) }, crypto);
-    expect(await say(shortMac)).toEqual(["gate/no-such-channel"]);
-    expect(heardBy(own)).toEqual([1n]);
-  });
-
-  test("is passed on no more often than anybody needs", async () => {
-    const { comm, to, own, elsewhere, heardBy, node } = await outside();
-    for (let sequence = 0n; sequence < 300n; sequence++) comm.send(to, elsewhere(`channel ${sequence}`, 1n));
-    await scene.run(100);
-    expect(node.drops.get("gate/too-often")).toBeGreaterThan(100);
-    expect(heardBy(own)).toHaveLength(100);
   });
 });
