@@ -26,6 +26,14 @@ describe("a block too far ahead to be kept", () => {
     ]);
   });
 
+  test("is what is looked at, and not one that we have", async () => {
+    const { costOf, ledger } = await befriend(scene);
+    const push = dataMessage({ channel: channelName, payload: block(0n) });
+    expect((await costOf(push)).blocks).toBe(1);
+    expect(ledger.height).toBe(1n);
+    expect((await costOf(push)).blocks).toBe(0);
+  });
+
   test("is not pushed on", async () => {
     const { say, heard, comm, crypto, to } = await befriend(scene);
     await say(sealed(info(crypto, 1n, 0n), crypto));

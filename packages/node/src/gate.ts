@@ -163,8 +163,7 @@ export class Gate {
   ): MaybePromise<Checked<AliveMessage>> {
     const { discovery, identities } = this.#options;
     const { pkiId } = message.member;
-    // A request is answered even when its self information is old (page 04 §8.3).
-    if (path !== "request" && !discovery.wants(message, path, envelope.secret !== undefined)) {
+    if (!discovery.wants(message, path, envelope.secret !== undefined)) {
       return this.#checks.drop(from, "not-news");
     }
     if (message.identity.length === 0 && !identities.has(pkiId)) {

@@ -285,7 +285,7 @@ describe("the gate refuses, counts and goes on", () => {
   });
 
   test("a block that does not link to our ledger is refused by it, and another copy is taken", async () => {
-    const { ledger, say } = await setUp();
+    const { node, crypto, ledger, say } = await setUp();
     const push = (number: bigint, previousHash: Uint8Array) =>
       say(
         unsigned(
@@ -301,6 +301,12 @@ describe("the gate refuses, counts and goes on", () => {
       );
     await push(0n, new Uint8Array(0));
     expect(await push(1n, new Uint8Array(32))).toContain("state/refused-by-ledger");
+    expect(node.refusals.at(-1)).toMatchObject({
+      what: "block",
+      reason: "broken-chain",
+      from: crypto.pkiId,
+      org: "org1",
+    });
     await push(1n, ledger.lastHash);
     expect(ledger.height).toBe(2n);
   });
