@@ -20,6 +20,7 @@ export default defineConfig({
       "tests/**/*.test.ts",
       "tools/**/*.test.ts",
     ],
+    setupFiles: ["tools/unit/seed.ts"],
     testTimeout: 20_000,
     passWithNoTests: false,
   },

@@ -99,9 +99,8 @@ describe("peers over gRPC", () => {
     const peer = await start(trial, "peer0", {});
     const elsewhere = await createTlsAuthority({ name: "elsewhere" });
     const stranger = await start(trial, "peer1", { tls: await tlsOf(elsewhere), bootstrap: [peer.endpoint] });
-    await start(trial, "peer2", { bootstrap: [peer.endpoint, stranger.endpoint] }).then(
-      (third) => new Promise<void>((resolve) => third.node.on("member-up", () => resolve())),
-    );
+    const third = await start(trial, "peer2", { bootstrap: [peer.endpoint, stranger.endpoint] });
+    await expect.poll(() => third.node.members.length, { timeout: 15_000 }).toBeGreaterThan(0);
     expect(peer.node.members.map(({ internalEndpoint }) => internalEndpoint)).not.toContain(stranger.endpoint);
     expect(stranger.node.members).toEqual([]);
   });
