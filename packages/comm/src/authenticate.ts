@@ -30,6 +30,8 @@ export interface HandshakeContext {
   readonly identities: IdentityStore;
   readonly clock: Clock;
   readonly wall: WallClock;
+  /** A defect was met; this handshake has stopped. */
+  readonly onFault?: (error: unknown) => void;
 }
 
 export type HandshakeResult =
@@ -100,7 +102,11 @@ class RunningHandshake {
       orgOf: (identity) => advisor.orgOf(identity),
       orgOfKnown: (pkiId) => identities.orgOf(pkiId),
     });
-    this.#run = run(machine, { clock, perform: (output) => this.#perform(output) });
+    this.#run = run(machine, {
+      clock,
+      perform: (output) => this.#perform(output),
+      ...(context.onFault === undefined ? {} : { onFault: context.onFault }),
+    });
   }
 
   start(): void {

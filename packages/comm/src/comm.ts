@@ -73,6 +73,8 @@ export interface CommOptions {
   /** Each message of an authenticated connection, in the order it came on it. */
   onMessage(received: Received): void;
   onEvent(event: CommEvent): void;
+  /** A defect was met, and what met it has stopped: close. Without this the error is thrown where it was met. */
+  readonly onFault?: (error: unknown) => void;
 }
 
 /** The communication layer: authenticated connections keyed by PKI-ID, one per peer. */
@@ -149,7 +151,11 @@ class StreamComm implements Comm {
       config: { ...tableTimes, ...config, maxDials: config.maxPendingHandshakes },
       random: options.random,
     });
-    this.#running = run(this.#table, { clock, perform: (output) => this.#perform(output) });
+    this.#running = run(this.#table, {
+      clock,
+      perform: (output) => this.#perform(output),
+      ...(options.onFault === undefined ? {} : { onFault: options.onFault }),
+    });
     transport.listen((stream) => this.#onInbound(stream));
   }
 
@@ -175,7 +181,7 @@ class StreamComm implements Comm {
     const finish = (result: ProbeResult) => {
       if (this.#probes.delete(giveUp)) onResult(result);
     };
-    let abandon: (detail: string) => void;
+    let abandon: (detail: string) => void = () => {};
     const giveUp = () => {
       abandon("closing");
       finish({ ok: false, reason: "closing", detail: "this node is closing" });

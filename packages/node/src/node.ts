@@ -183,6 +183,7 @@ class NodeShell implements GossipNode {
       metrics,
       onMessage: (received) => gate.take(received),
       onEvent: (event) => this.#onCommEvent(event),
+      onFault,
     });
 
     const tables = makeTables({
