@@ -35,7 +35,8 @@ const impostor = holder(org1, systemRandom.bytes(32), "mallory");
 // The cases are data, so any test runner will do; a duty that is not met rejects.
 const { identity, trust: crypto } = alice;
 for (const { name, run } of messageCryptoServiceCases) {
-  await run(() => ({ crypto, identity, member: bob, outsider, stranger, expired, channel, block, blockNumber: 0n }));
+  const others = { member: bob, outsider, stranger, expired, impostor };
+  await run(() => ({ crypto, identity, ...others, channel, block, blockNumber: 0n }));
   console.log(`ok: ${name}`);
 }
 for (const { name, run } of securityAdvisorCases) {

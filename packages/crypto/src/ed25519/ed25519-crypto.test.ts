@@ -6,16 +6,19 @@ import { createTestCrypto, createTestOrganization, testChannelConfig } from "../
 import { makeBlock, makeTransaction } from "./block.js";
 import { Ed25519Crypto, type TrustedOrganization } from "./ed25519-crypto.js";
 import { issueIdentity } from "./identity.js";
-import { generateKeyPair } from "./keys.js";
+import { generateKeyPair, publicKeyOf } from "./keys.js";
 import { Ed25519Verifier } from "./verifier.js";
 
 const org1 = createTestOrganization("Org1MSP");
 const org2 = createTestOrganization("Org2MSP");
 const orderers = createTestOrganization("OrdererMSP");
-const stranger = createTestOrganization("NobodyMSP").issue("peer0");
+const nobody = createTestOrganization("NobodyMSP");
+const stranger = nobody.issue("peer0");
 const peer0 = org1.issue("peer0");
 const peer1 = org1.issue("peer1");
 const expired = org1.issue("old", { notAfterMs: 1_000 });
+/** Peer 1 with the name of our organization, under the signature of another root. */
+const impostor = { ...peer1, identity: forgedIdentity() };
 const payload = new TextEncoder().encode("payload");
 
 function channelConfig(organizations: readonly TrustedOrganization[], channelId = "demo"): ChannelConfig {
@@ -48,6 +51,19 @@ function demoBlock(): Uint8Array {
   });
 }
 
+function forgedIdentity(): Uint8Array {
+  const publicKey = publicKeyOf(peer1.privateKey);
+  const validity = { notBeforeMs: 0, notAfterMs: Number.MAX_SAFE_INTEGER };
+  return issueIdentity({
+    org: org1.id,
+    rootPrivateKey: nobody.root.privateKey,
+    name: "peer1",
+    role: "peer",
+    publicKey,
+    ...validity,
+  });
+}
+
 for (const backend of ["node", "noble"] as const) {
   describe(`Ed25519Crypto on ${backend} as a MessageCryptoService`, () => {
     const verifier = new Ed25519Verifier({ backend });
@@ -60,6 +76,7 @@ for (const backend of ["node", "noble"] as const) {
           outsider: org2.issue("peer0"),
           stranger,
           expired,
+          impostor,
           channel: "demo",
           block: demoBlock(),
           blockNumber: 4n,

@@ -31,6 +31,11 @@ export interface MessageCryptoServiceSubject {
   readonly stranger: Party;
   /** Of a known organization, expired before now. */
   readonly expired: Party;
+  /**
+   * Well-formed, and claims an organization that is in `channel` but did not issue it; its signatures are good by its own
+   * key. `undefined` only for a trust without secrets, in which nobody can be told from an impostor.
+   */
+  readonly impostor: Party | undefined;
   readonly channel: string;
   /** Serialized, accepted for `channel` under `blockNumber`, with at least one transaction. */
   readonly block: Uint8Array;
@@ -109,6 +114,17 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     },
   },
   {
+    name: "refuses an identity that its organization did not issue, and what it signs",
+    async run(create) {
+      const { crypto, impostor, channel } = await create();
+      if (impostor === undefined) return;
+      expectRefused(await crypto.validateIdentity(impostor.identity), "untrusted-identity");
+      const signature = await impostor.sign(payload);
+      expectRefused(await crypto.verify(impostor.identity, signature, payload));
+      expectRefused(await crypto.verifyByChannel(channel, impostor.identity, signature, payload));
+    },
+  },
+  {
     name: "accepts no second form of an identity under the same PKI-ID",
     async run(create) {
       const { crypto, member } = await create();
@@ -120,7 +136,7 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     },
   },
   {
-    name: "tells when an identity expires as a date after now, or never",
+    name: "tells when an identity expires as a number, or that it never does",
     async run(create) {
       const { crypto, identity } = await create();
       const expiration = crypto.expirationOf(identity);

@@ -26,6 +26,8 @@ describe("the fake MessageCryptoService", () => {
           outsider: createFakeCrypto({ org: "Org2", name: "peer0", trust }),
           stranger,
           expired,
+          // The fake believes whoever names a known organization.
+          impostor: undefined,
           channel: "demo",
           block: makeFakeBlock({ channel: "demo", number: 7n, data: [new Uint8Array([1])] }),
           blockNumber: 7n,
