@@ -85,7 +85,7 @@ export interface GossipNode {
   readonly deadMembers: readonly MemberView[];
   readonly channels: ReadonlyMap<string, Channel>;
   readonly connections: readonly ConnectionView[];
-  /** Counted reasons of what was dropped, e.g. `gate/duplicate`. */
+  /** Counted reasons of what was dropped, e.g. `gate/not-news`. */
   readonly drops: ReadonlyMap<string, number>;
   readonly refusals: readonly Refusal[];
   join(channel: string, options: JoinOptions): Promise<Channel>;

@@ -4,7 +4,7 @@ export interface MembersView {
   /** Alive members first, then dead ones; within each by PKI-ID. Self excluded. */
   readonly members: readonly MemberEntry[];
   readonly connections: readonly ConnectionEntry[];
-  /** What was dropped since start, by reason, e.g. `{"gate/duplicate": 3}`. */
+  /** What was dropped since start, by reason, e.g. `{"gate/not-news": 3}`. */
   readonly drops: Readonly<Record<string, number>>;
   /** Who and what was refused, newest last. */
   readonly refusals: readonly RefusalEntry[];

@@ -78,7 +78,7 @@ export interface SendHello {
   readonly nonce: bigint;
 }
 
-/** Answer a hello, on the connection it came on. */
+/** Answer a hello: to that peer, over the connection there is to it. */
 export interface SendDigest {
   readonly type: "send-digest";
   readonly to: PkiId;
@@ -94,7 +94,7 @@ export interface SendRequest {
   readonly digests: readonly Uint8Array[];
 }
 
-/** Answer a request, on the connection it came on. A large answer is several of these. */
+/** Answer a request: to that peer, over the connection there is to it. A large answer is several of these. */
 export interface SendUpdate<Item> {
   readonly type: "send-update";
   readonly to: PkiId;

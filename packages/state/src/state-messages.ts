@@ -85,7 +85,7 @@ export type StateOutput =
       readonly count: number;
       readonly maxBytes: number;
     }
-  /** Send a state response, on the stream the request came on. */
+  /** Answer a state request: to that peer, over the connection there is to it. */
   | {
       readonly type: "respond";
       readonly to: PkiId;
