@@ -78,7 +78,8 @@ const unexplained = skipped.filter(({ reason }) => reason === undefined);
 
 process.stdout.write("\n");
 for (const { file, name, reason } of skipped) {
-  process.stdout.write(`skipped: ${file}: ${name}${reason === undefined ? "" : `: ${reason}`}\n`);
+  const why = reason === undefined || name.includes(reason) ? "" : `: ${reason}`;
+  process.stdout.write(`skipped: ${file}: ${name}${why}\n`);
 }
 if (unexplained.length > 0) {
   process.stdout.write(`expected every skipped test to carry a reason, got ${unexplained.length} without\n`);
