@@ -7,6 +7,7 @@
  */
 
 import { execFile } from "node:child_process";
+import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,6 +48,12 @@ const subjects: readonly Subject[] = [
 const chosen = subjects.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 const needed = new Set(chosen.flatMap(({ installed }) => installed));
 const work = await mkdtemp(join(tmpdir(), "gossip-packs-"));
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    rmSync(work, { recursive: true, force: true });
+    process.exit(1);
+  });
+}
 
 try {
   const packed = await forEach([...needed], async (one) => [one.name, await pack(one)] as const);
