@@ -3,7 +3,7 @@ import { assert, errorText, GossipError, type Logger, silentLogger } from "@goss
 import { checkNextBlock, type Ledger } from "@gossip/state";
 import { HeightMark } from "./height-mark.js";
 import { damageOf, encodeRecord, keyOf, recordOf } from "./records.js";
-import { corruptBlock, type Healing, type Place, readBoth, recover, truncate } from "./recovery.js";
+import { corruptBlock, cure, type Healing, type Place, readBoth, recover, truncate } from "./recovery.js";
 import { probeSpace } from "./space.js";
 import { isCorruption, openStore, type Store, storageError } from "./store.js";
 
@@ -17,6 +17,12 @@ export interface LedgerOptions {
    * @default silentLogger
    */
   readonly log?: Logger;
+  /**
+   * Whether lost blocks can be had again elsewhere, as those of a peer. Where they cannot, as with an orderer, a loss of
+   * blocks is never healed but refused, again at every start: going on would give their numbers to other blocks.
+   * @default true
+   */
+  readonly refetchable?: boolean;
 }
 
 /** A committed block. */
@@ -58,14 +64,14 @@ export interface BlockLedger extends Ledger, AsyncDisposable {
  * await ledger.close();
  */
 export async function createLedger(options: LedgerOptions): Promise<BlockLedger> {
-  const { channel, log = silentLogger } = options;
+  const { channel, log = silentLogger, refetchable = true } = options;
   if (!/^[a-z][a-z0-9.-]{0,248}$/.test(channel)) {
     throw new GossipError(
       "invalid-argument",
       `expected a channel name of letters a to z, digits, "." and "-" that begins with a letter, got ${JSON.stringify(channel)}`,
     );
   }
-  const place: Place = { channel, dir: join(options.dir, channel) };
+  const place: Place = { channel, dir: join(options.dir, channel), refetchable };
   const opened = await open(place, log);
   return new LevelLedger(place, log, opened);
 }
@@ -249,7 +255,7 @@ class LevelLedger implements BlockLedger {
 
   async #reopen(): Promise<void> {
     await this.#store.close();
-    const { store } = await openStore(blocksDir(this.#place));
+    const { store } = await openStore(blocksDir(this.#place), cure(this.#place));
     this.#store = store;
     await truncate(store, this.#height);
   }
@@ -268,7 +274,7 @@ function takeGroup(waiting: Waiting[]): readonly Waiting[] {
 }
 
 async function open(place: Place, log: Logger): Promise<Opened> {
-  const { store, repaired } = await openStore(blocksDir(place));
+  const { store, repaired } = await openStore(blocksDir(place), cure(place));
   let mark: HeightMark | undefined;
   try {
     const opened = openMark(place);

@@ -16,7 +16,7 @@ import { readBlock } from "@gossip/proto/fabric";
 import { GossipError, type LogFields, type Logger, silentLogger } from "@gossip/runtime";
 import { makeChain } from "@gossip/state/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type BlockLedger, createLedger } from "./ledger.js";
+import { type BlockLedger, createLedger, type LedgerOptions } from "./ledger.js";
 import { encodeRecord, keyOf, recordOf } from "./records.js";
 import { openStore, type Store } from "./store.js";
 
@@ -86,7 +86,7 @@ function expectBlock(number: bigint, bytes: Uint8Array | undefined): void {
 
 /** Changes LevelDB's contents behind the ledger's back. */
 async function tamper(change: (store: Store) => Promise<void>): Promise<void> {
-  const { store } = await openStore(blocksDir());
+  const { store } = await openStore(blocksDir(), "");
   await change(store);
   await store.close();
 }
@@ -119,7 +119,15 @@ async function expectNothingWrong(): Promise<void> {
 }
 
 async function expectRefused(code: string, ...texts: readonly (string | RegExp)[]): Promise<void> {
-  const error = await createLedger({ dir, channel: "demo" }).then(
+  await expectRefusal({}, code, ...texts);
+}
+
+async function expectRefusal(
+  options: Partial<LedgerOptions>,
+  code: string,
+  ...texts: readonly (string | RegExp)[]
+): Promise<void> {
+  const error = await createLedger({ dir, channel: "demo", ...options }).then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
@@ -184,6 +192,30 @@ describe("A damaged tail", () => {
     // Blocks and no records: nothing may be removed.
     await expectRefused("corrupt", /block 235 of channel demo is damaged/);
     await expectRefused("corrupt", /block 235 of channel demo is damaged/);
+  });
+});
+
+describe("Blocks that nobody else has", () => {
+  const refetchable = false;
+  const cure = /restore .*demo from a copy/;
+
+  it("are missed at every start, when the end of the log is cut off", async () => {
+    cut(log(), 10);
+    const damage = "block 299 of channel demo is damaged: expected 300 blocks, found 299";
+    await expectRefusal({ refetchable }, "corrupt", damage, cure);
+    await expectRefusal({ refetchable }, "corrupt", damage, cure);
+  });
+
+  it("are not dropped because the newest is broken", async () => {
+    await tamper((store) => store.put(keyOf("block", 299n), chain[298] ?? new Uint8Array()));
+    await expectRefusal({ refetchable }, "corrupt", "block 299 of channel demo is damaged: expected checksum", cure);
+    await expectRefusal({ refetchable }, "corrupt", "block 299 of channel demo is damaged: expected checksum", cure);
+  });
+
+  it("are not said to be with other peers when a table is gone", async () => {
+    await moveToTable();
+    rmSync(table());
+    await expectRefusal({ refetchable }, "corrupt", cure);
   });
 });
 
@@ -281,7 +313,8 @@ describe("A damaged table", () => {
     const path = table();
     const bytes = readFileSync(path);
     rmSync(path);
-    await expectRefused("corrupt", /expected the ledger in .* to be intact, got .*missing files/, /move .* away/);
+    // The folder with the mark in it, or the next start would miss the blocks that were moved away.
+    await expectRefused("corrupt", /expected the ledger in .* to be intact, got .*missing files/, /move \S+demo away/);
     expect(existsSync(path)).toBe(false);
     writeFileSync(path, bytes);
     expect((await expectHealed(300n)).healed).toEqual([]);

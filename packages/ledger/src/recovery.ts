@@ -2,7 +2,7 @@ import { blockDataHash, blockHash } from "@gossip/crypto";
 import { type BlockHeader, readBlock } from "@gossip/proto/fabric";
 import { errorText, GossipError } from "@gossip/runtime";
 import { damageOf, decodeRecord, keyOf, keyRange, numberOf, type RecordKind } from "./records.js";
-import { cure, isCorruption, type Store, storageError } from "./store.js";
+import { isCorruption, type Store, storageError } from "./store.js";
 
 /** What opening a ledger had to do about damage, for a log line or a status page. */
 export interface Healing {
@@ -12,10 +12,12 @@ export interface Healing {
   readonly detail: string;
 }
 
-/** Where a ledger lies, for its error messages. */
+/** Where a ledger lies, and what a loss there means. */
 export interface Place {
   readonly dir: string;
   readonly channel: string;
+  /** Whether lost blocks can be had again elsewhere. */
+  readonly refetchable: boolean;
 }
 
 export interface Recovered {
@@ -42,8 +44,8 @@ const scannedBlocks = 65_536n;
  * Finds the height and the last hash, and drops broken blocks at the tail.
  *
  * A write that was torn, or damage to the end of LevelDB's log, leaves a chain that is sound and merely shorter, or ends in
- * broken blocks: these are dropped and fetched again. A broken block with a sound one above it is another matter, which no
- * crash can cause: it is reported, and nothing is touched.
+ * broken blocks: these are dropped and fetched again, or, where nobody else has them, refused. A broken block with a sound
+ * one above it is another matter, which no crash can cause: it is reported. Nothing is touched before either error.
  *
  * @throws GossipError `corrupt` naming the block, what was expected and what was found; `storage`.
  */
@@ -54,14 +56,21 @@ export async function recover(store: Store, options: RecoverOptions): Promise<Re
     if (error instanceof GossipError) throw error;
     const { channel, dir } = options.place;
     if (!isCorruption(error)) throw storageError(`expected to read the ledger of channel ${channel} in ${dir}`, error);
-    const text = `expected to read the newest blocks of channel ${channel}, got ${errorText(error)}; ${cure(dir)}`;
+    const text = `expected to read the newest blocks of channel ${channel}, got ${errorText(error)}; ${cure(options.place)}`;
     throw new GossipError("corrupt", text, { cause: error });
   }
 }
 
+/** What the operator can do about damage that cannot be healed. */
+export function cure({ dir, refetchable }: Place): string {
+  return refetchable
+    ? `to have all blocks fetched again from other peers, move ${dir} away and start again`
+    : `restore ${dir} from a copy, since nobody else can give these blocks back`;
+}
+
 /** `corrupt`: this stored block is not what was committed. */
 export function corruptBlock(place: Place, blockNumber: bigint, detail: string, cause?: unknown): GossipError {
-  const text = `block ${blockNumber} of channel ${place.channel} is damaged: ${detail}; ${cure(place.dir)}`;
+  const text = `block ${blockNumber} of channel ${place.channel} is damaged: ${detail}; ${cure(place)}`;
   return new GossipError("corrupt", text, { cause });
 }
 
@@ -107,10 +116,11 @@ async function recoverChain(store: Store, { place, marked, thorough }: RecoverOp
     await checkGaps(store, place, height, thorough);
     await checkLinks(store, place, height - 1n, tip);
   }
+  const detail = broken.at(-1) ?? `expected ${known} blocks, found ${height}`;
+  if (known > height && !place.refetchable) throw corruptBlock(place, height, detail);
   if (broken.length > 0) await truncate(store, height);
   const lastHash = tip?.hash ?? new Uint8Array();
   if (known === height) return { height, lastHash, healed: [] };
-  const detail = broken.at(-1) ?? `expected ${known} blocks, found ${height}`;
   return { height, lastHash, healed: [{ lost: { from: height, to: known - 1n }, detail }] };
 }
 

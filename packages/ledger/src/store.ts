@@ -31,10 +31,11 @@ const storeOptions = {
  * An index that is missing beside data must never count as an empty directory: LevelDB would then start afresh and delete
  * the data as left over.
  *
+ * @param cure what the operator can do about damage that cannot be healed, for the error
  * @throws GossipError `conflict` when another process has it open, `storage` when the file system refuses,
  * `corrupt` when it cannot be rebuilt.
  */
-export async function openStore(dir: string): Promise<OpenedStore> {
+export async function openStore(dir: string, cure: string): Promise<OpenedStore> {
   await makeDirectory(dir);
   try {
     return { store: await openLevel(dir, false), repaired: undefined };
@@ -45,19 +46,14 @@ export async function openStore(dir: string): Promise<OpenedStore> {
       throw new GossipError("conflict", text, { cause: error });
     }
     const index = indexOf(dir, error);
-    if (index === "intact") throw openError(dir, error);
+    if (index === "intact") throw openError(dir, error, cure);
     try {
       if (index !== "none") await ClassicLevel.repair(dir);
       return { store: await openLevel(dir, index === "none"), repaired: index === "none" ? undefined : index.damage };
     } catch (second) {
-      throw openError(dir, second);
+      throw openError(dir, second, cure);
     }
   }
-}
-
-/** What the operator can do about damage that cannot be healed. */
-export function cure(dir: string): string {
-  return `to have all blocks fetched again from other peers, move ${dir} away and start again`;
 }
 
 /** `storage`, with what was wanted and what the file system said. */
@@ -88,9 +84,9 @@ async function openLevel(dir: string, createIfMissing: boolean): Promise<Store> 
   return store;
 }
 
-function openError(dir: string, error: unknown): GossipError {
+function openError(dir: string, error: unknown, cure: string): GossipError {
   if (!isCorruption(error)) return storageError(`expected to open the ledger in ${dir}`, error);
-  const text = `expected the ledger in ${dir} to be intact, got ${errorText(rootOf(error))}; ${cure(dir)}`;
+  const text = `expected the ledger in ${dir} to be intact, got ${errorText(rootOf(error))}; ${cure}`;
   return new GossipError("corrupt", text, { cause: error });
 }
 

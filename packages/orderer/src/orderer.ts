@@ -1,5 +1,4 @@
 import { setMaxListeners } from "node:events";
-import { join } from "node:path";
 import { blockHash, createSigner, Ed25519Crypto, readGenesisBlock } from "@gossip/crypto";
 import { createLedger } from "@gossip/ledger";
 import { orgId } from "@gossip/proto";
@@ -164,16 +163,9 @@ interface OpenLedgerOptions {
 }
 
 async function openLedger({ dir, id, genesis, limits, log }: OpenLedgerOptions) {
-  const ledger = await createLedger({ dir, channel: id, log });
+  // Peers have the blocks that were lost; others under the same numbers would split the channel.
+  const ledger = await createLedger({ dir, channel: id, log, refetchable: false });
   try {
-    const lost = ledger.healed.find((healing) => healing.lost !== undefined);
-    if (lost !== undefined) {
-      // Peers have these blocks; others under the same numbers would split the channel.
-      throw new GossipError(
-        "corrupt",
-        `expected every block of channel ${id} in ${join(dir, id)}, got: ${lost.detail}`,
-      );
-    }
     if (ledger.height === 0n) await ledger.commit(0n, genesis);
     await requireGenesis(await ledger.read(0n), genesis, id);
     const recent = new RecentTransactions(limits);

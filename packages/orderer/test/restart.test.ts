@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdir, stat, truncate } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { blockHash, makeGenesisBlock } from "@gossip/crypto";
@@ -100,6 +102,22 @@ describe("An orderer does not start", () => {
   it("on a folder that another orderer uses", async () => {
     const { folder } = await openScene({ ordering });
     expect(await failureOf({ fileSystemPath: folder })).toMatchObject({ code: "conflict" });
+  });
+
+  it("with a ledger that has lost blocks, however often it is tried", async () => {
+    const { folder, orderer, client } = await openScene({ ordering });
+    for (const text of ["a", "b", "c"]) expect(await broadcast(client, [ordering.transaction(text)])).toEqual([200]);
+    await orderer.close();
+    const blocks = join(folder, "demo", "blocks");
+    const [log = ""] = (await readdir(blocks)).filter((name) => name.endsWith(".log"));
+    const { size } = await stat(join(blocks, log));
+    await truncate(join(blocks, log), size - 10);
+    for (let start = 0; start < 2; start++) {
+      expect(await failureOf({ fileSystemPath: folder })).toMatchObject({
+        code: "corrupt",
+        message: `block 3 of channel demo is damaged: expected 4 blocks, found 3; restore ${join(folder, "demo")} from a copy, since nobody else can give these blocks back`,
+      });
+    }
   });
 
   it("with a ledger that began with another genesis block", async () => {
