@@ -112,6 +112,12 @@ function checkWhole(key: string, value: unknown, max: number): void {
 
 /** An error that says what was expected and what came. */
 export function refusal(expected: string, got: unknown): GossipError {
-  const shown = got === undefined ? "nothing" : typeof got === "string" ? got : JSON.stringify(got);
+  // Other text than a word could be anything, also what moves the cursor.
+  const isWord = typeof got === "string" && /^[\w.:/-]+$/.test(got);
+  const shown = got === undefined || got === null ? "nothing" : isWord ? got : cut(JSON.stringify(got));
   return new GossipError("invalid-config", `expected ${expected}, got ${shown}`);
+}
+
+function cut(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { createServer } from "node:net";
 import { createSecureContext } from "node:tls";
 import { sha256 } from "@gossip/crypto";
@@ -215,6 +216,7 @@ function serverCredentials(tls: OrdererTls | undefined): ServerCredentials {
   if (tls === undefined) return ServerCredentials.createInsecure();
   const pair = { cert_chain: asBuffer(tls.cert), private_key: asBuffer(tls.key) };
   const isMutual = tls.clientRootCas.length > 0;
+  for (const root of tls.clientRootCas) requireCertificate(root);
   const roots = isMutual ? Buffer.concat(tls.clientRootCas.flatMap((root) => [root, Buffer.from("\n")])) : null;
   try {
     createSecureContext({ cert: pair.cert_chain, key: pair.private_key, ...(roots !== null && { ca: roots }) });
@@ -225,6 +227,16 @@ function serverCredentials(tls: OrdererTls | undefined): ServerCredentials {
       `expected tls to be a PEM certificate, its key and PEM authorities, got: ${errorText(error)}`,
       { cause: error },
     );
+  }
+}
+
+/** Node takes bytes without any certificate for no authority, and would then let no client in without a word. */
+function requireCertificate(root: Uint8Array): void {
+  try {
+    new X509Certificate(root);
+  } catch (error) {
+    const message = `expected tls.clientRootCas to be certificates in PEM, got: ${errorText(error)}`;
+    throw new GossipError("invalid-config", message, { cause: error });
   }
 }
 

@@ -44,7 +44,7 @@ describe("resolveOrdererConfig", () => {
   const bad: readonly (readonly [unknown, string])[] = [
     [
       null,
-      "expected the file to be a mapping with name, listenAddress, fileSystemPath, identity, tls, channels, batch, limits, got null",
+      "expected the file to be a mapping with name, listenAddress, fileSystemPath, identity, tls, channels, batch, limits, got nothing",
     ],
     [
       { ...minimal, lisenAddress: "x" },

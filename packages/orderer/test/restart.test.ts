@@ -11,6 +11,7 @@ import { seededRandom } from "@gossip/runtime";
 import { describe, expect, it } from "vitest";
 import { createOrderer, type OrdererOptions } from "../src/index.js";
 import { createTestOrdering, type TestOrdering } from "../src/testing/index.js";
+import { fixture } from "./certificates.js";
 import { atEnd, broadcast, connect, openScene, readChain, temporaryFolder, textsOf } from "./scene.js";
 
 const ordering = createTestOrdering();
@@ -167,6 +168,14 @@ describe("An orderer does not start", () => {
       { tls: { cert: new Uint8Array(1), key: new Uint8Array(1), clientRootCas: [] } },
       "invalid-config",
       /^expected tls to be a PEM certificate/,
+    ],
+    [
+      "with client authorities that are none",
+      {
+        tls: { cert: fixture("server.pem"), key: fixture("server.key"), clientRootCas: [new Uint8Array(1)] },
+      },
+      "invalid-config",
+      /^expected tls.clientRootCas to be certificates in PEM, got: /,
     ],
     ["with limits that contradict its batches", { limits: { maxRecentBytes: 1 } }, "invalid-config", /maxRecentBytes/],
   ];

@@ -246,6 +246,17 @@ describe("createGrpcTransport", () => {
     });
   });
 
+  it.each(["roots", "clientRoots"] as const)(
+    "refuses %s without a certificate, which would trust nobody",
+    async (name) => {
+      const alice = await organization.member("alice");
+      await expect(open({ tls: { ...alice, [name]: ["nonsense"] } })).rejects.toMatchObject({
+        code: "invalid-config",
+        message: expect.stringMatching(`^expected tls.${name} to be certificates in PEM, got `),
+      });
+    },
+  );
+
   it("leaves no socket, timer or port behind when it is closed", async () => {
     const before = process.getActiveResourcesInfo().filter(isLasting).length;
     const [alice, bob] = [await openSecure(), await openSecure()];

@@ -32,6 +32,8 @@ export function hashOfDer(der: Uint8Array): Uint8Array {
 /** The server's side. Without `clientAuthRequired` no authorities are named, so that every client sends what it has. */
 export function serverSide(tls: GrpcTls): TlsSide {
   const authorities = tls.clientAuthRequired === false ? undefined : (tls.clientRoots ?? tls.roots);
+  const named = tls.clientRoots === undefined ? "tls.roots" : "tls.clientRoots";
+  requireCertificates(named, authorities ?? []);
   return side("tls.cert and tls.key", tls.cert, tls.key, authorities);
 }
 
@@ -43,7 +45,21 @@ export function clientSide(tls: GrpcTls): TlsSide {
       "expected tls.clientCert and tls.clientKey both or neither, got one of them",
     );
   }
+  requireCertificates("tls.roots", tls.roots);
   return side("tls.clientCert and tls.clientKey", tls.clientCert ?? tls.cert, tls.clientKey ?? tls.key, tls.roots);
+}
+
+/** Node takes a file without any certificate for no authority, and then trusts nobody without a word. */
+function requireCertificates(what: string, authorities: readonly Pem[]): void {
+  for (const pem of authorities) {
+    try {
+      new X509Certificate(pem);
+    } catch (error) {
+      throw new GossipError("invalid-config", `expected ${what} to be certificates in PEM, got ${errorText(error)}`, {
+        cause: error,
+      });
+    }
+  }
 }
 
 function side(what: string, cert: Pem, key: Pem, authorities: readonly Pem[] | undefined): TlsSide {
