@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createTlsAuthority, type TlsAuthority } from "@gossip/comm/grpc";
 import { GossipError } from "@gossip/runtime";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
@@ -10,6 +11,8 @@ import { type Environment, readPeerConfig } from "./config-file.js";
 
 let dir: string;
 let file: string;
+let authority: TlsAuthority;
+const pairs = { server: { cert: "", key: "" }, client: { cert: "", key: "" } };
 const root = generateKeyPairSync("ed25519");
 const own = generateKeyPairSync("ed25519");
 const seed = Buffer.from(own.privateKey.export({ format: "jwk" }).d ?? "", "base64url");
@@ -26,6 +29,13 @@ beforeAll(async () => {
   await writeFile(join(dir, "root.pub"), root.publicKey.export({ type: "spki", format: "pem" }));
   await writeFile(join(dir, "demo.block"), "block bytes");
   await writeFile(join(dir, "tls.pem"), "tls bytes");
+  authority = await createTlsAuthority({ name: "tls-ca" });
+  await writeFile(join(dir, "ca.crt"), authority.cert);
+  for (const name of ["server", "client"] as const) {
+    pairs[name] = await authority.issue({ name, hosts: ["127.0.0.1"] });
+    await writeFile(join(dir, `${name}.crt`), pairs[name].cert);
+    await writeFile(join(dir, `${name}.key`), pairs[name].key);
+  }
 });
 
 afterAll(async () => await rm(dir, { recursive: true, force: true }));
@@ -96,12 +106,12 @@ describe("readPeerConfig", () => {
         ],
         tls: {
           enabled: true,
-          cert: { file: "tls.pem" },
-          key: { file: "tls.pem" },
-          clientCert: { file: "tls.pem" },
-          clientKey: { file: "tls.pem" },
-          rootcert: { file: "tls.pem" },
-          clientRootCAs: { files: ["tls.pem"] },
+          cert: { file: "server.crt" },
+          key: { file: "server.key" },
+          clientCert: { file: "client.crt" },
+          clientKey: { file: "client.key" },
+          rootcert: { file: "ca.crt" },
+          clientRootCAs: { files: ["ca.crt"] },
           clientAuthRequired: true,
         },
         gossip: {
@@ -156,14 +166,14 @@ describe("readPeerConfig", () => {
       { id: "Org1", rootPublicKey },
       { id: "Org2", rootPublicKey },
     ]);
-    const pem = new TextEncoder().encode("tls bytes");
+    const pem = (text: string) => new TextEncoder().encode(text);
     expect(config.tls).toEqual({
-      cert: pem,
-      key: pem,
-      clientCert: pem,
-      clientKey: pem,
-      rootCerts: [pem],
-      clientRootCas: [pem],
+      cert: pem(pairs.server.cert),
+      key: pem(pairs.server.key),
+      clientCert: pem(pairs.client.cert),
+      clientKey: pem(pairs.client.key),
+      rootCerts: [pem(authority.cert)],
+      clientRootCas: [pem(authority.cert)],
       clientAuthRequired: true,
     });
     expect(config.channels).toEqual([{ genesisBlock: new TextEncoder().encode("block bytes") }]);
@@ -307,6 +317,21 @@ describe("readPeerConfig", () => {
       "peer.address to be set while peer.listenAddress is [::]:7051, got nothing",
     ],
     [
+      "every address for others to dial",
+      withPeer({ address: "0.0.0.0:7051" }),
+      'peer.address to be an address that other peers can dial, got "0.0.0.0:7051"',
+    ],
+    [
+      "every address for other organizations to dial",
+      withGossip({ externalEndpoint: "[::]:7051" }),
+      'peer.gossip.externalEndpoint to be an address that other peers can dial, got "[::]:7051"',
+    ],
+    [
+      "one address for two servers",
+      { ...minimal, operations: { listenAddress: "127.0.0.1:7051" } },
+      'operations.listenAddress to be another address than peer.listenAddress, got "127.0.0.1:7051"',
+    ],
+    [
       "two kinds of leadership",
       withGossip({ orgLeader: true, useLeaderElection: true }),
       "peer.gossip.useLeaderElection to be false while peer.gossip.orgLeader is true, got true",
@@ -414,6 +439,40 @@ describe("readPeerConfig", () => {
     expect(error.code).toBe("invalid-config");
   });
 
+  const tlsWith = (change: Mapping): Mapping => {
+    const [cert, key, rootcert] = ["server.crt", "server.key", "ca.crt"].map((name) => ({ file: name }));
+    return withPeer({ tls: { enabled: true, cert, key, rootcert, ...change } });
+  };
+
+  it.each<readonly [string, Mapping, string, string]>([
+    ["cert", { cert: { file: "tls.pem" } }, "to name a file with certificates in PEM", "other contents at DIR/tls.pem"],
+    ["key", { key: { file: "tls.pem" } }, "to name a file with a private key in PEM", "other contents at DIR/tls.pem"],
+    ["key", { key: { file: "client.key" } }, "to name the key of peer.tls.cert.file", "another key at DIR/client.key"],
+    [
+      "rootcert",
+      { rootcert: { file: "tls.pem" } },
+      "to name a file with certificates in PEM",
+      "other contents at DIR/tls.pem",
+    ],
+    [
+      "clientKey",
+      { clientCert: { file: "client.crt" }, clientKey: { file: "server.key" } },
+      "to name the key of peer.tls.clientCert.file",
+      "another key at DIR/server.key",
+    ],
+  ])("refuses a TLS file that does not serve as %s (%#)", async (name, change, expected, got) => {
+    const { message, code } = await refusal(tlsWith(change));
+    expect(message).toBe(`${file}: expected peer.tls.${name}.file ${expected}, got ${got.replace("DIR", dir)}`);
+    expect(code).toBe("invalid-config");
+  });
+
+  it("refuses client authorities without a certificate, which would let nobody in", async () => {
+    const { message } = await refusal(tlsWith({ clientRootCAs: { files: ["ca.crt", "tls.pem"] } }));
+    expect(message).toMatch(
+      /: expected peer.tls.clientRootCAs.files to name a file with certificates in PEM, got .*tls.pem$/,
+    );
+  });
+
   it("refuses a private key where a public one is meant", async () => {
     const error = await refusal(withPeer({ organizations: [{ id: "Org1", rootKeyFile: "identity.key" }] }));
     expect(error.message).toBe(
@@ -431,6 +490,7 @@ describe("readPeerConfig", () => {
   it.each([
     ["peer: [", /^.*peer\.yaml: expected YAML, got .* at line 1, column 8$/],
     ["peer: *nowhere", /^.*peer\.yaml: expected YAML, got .*nowhere.*$/],
+    ["a: 1\n---\nb: 2", /^.*peer\.yaml: expected YAML, got several documents in one file$/],
     ["a: 1\na: 2", /^.*peer\.yaml: expected YAML, got .* at line 2, column 1$/],
     ["just words", /^.*peer\.yaml: expected the file to be a mapping of keys such as peer, got "just words"$/],
   ])("refuses %j in one line", async (text, message) => {

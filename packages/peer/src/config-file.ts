@@ -53,9 +53,10 @@ function parseYaml(file: string, text: string): unknown {
   const document = parseDocument(text);
   const [error] = document.errors;
   if (error !== undefined) {
-    // The library draws the place below its first line; one line is enough for a log.
+    // The library draws the place below its first line; one line is enough for a log. It also tells programmers what to call.
     const [line = ""] = error.message.split("\n");
-    throw new GossipError("invalid-config", `${file}: expected YAML, got ${line.replace(/:$/, "")}`, { cause: error });
+    const got = error.code === "MULTIPLE_DOCS" ? "several documents in one file" : line.replace(/:$/, "");
+    throw new GossipError("invalid-config", `${file}: expected YAML, got ${got}`, { cause: error });
   }
   try {
     return document.toJS() ?? {};

@@ -1,3 +1,4 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { decodePrivateKey, decodePublicKey, type TrustedOrganization } from "@gossip/crypto";
@@ -52,7 +53,7 @@ export class ConfigReader {
       fileSystemPath: this.#path(folder),
       listenAddress,
       ...present("endpoint", this.#endpoint(listenAddress)),
-      ...present("externalEndpoint", gossip?.externalEndpoint),
+      ...present("externalEndpoint", this.#dialable("peer.gossip.externalEndpoint", gossip?.externalEndpoint)),
       ...present("bootstrap", gossip?.bootstrap),
       orgLeader: this.#isLeader(),
       gossip: this.#gossip(),
@@ -68,9 +69,18 @@ export class ConfigReader {
   }
 
   #endpoint(listenAddress: string): string | undefined {
-    const endpoint = this.#peer.gossip?.endpoint ?? this.#peer.address;
-    if (endpoint === undefined && isWildcard(splitEndpoint(listenAddress)?.host ?? "")) {
+    const endpoint = this.#dialable("peer.gossip.endpoint", this.#peer.gossip?.endpoint);
+    if (endpoint !== undefined) return endpoint;
+    const address = this.#dialable("peer.address", this.#peer.address);
+    if (address === undefined && isWildcard(splitEndpoint(listenAddress)?.host ?? "")) {
       throw this.#refusals.refuse("peer.address", `to be set while peer.listenAddress is ${listenAddress}`);
+    }
+    return address;
+  }
+
+  #dialable(key: string, endpoint: string | undefined): string | undefined {
+    if (endpoint !== undefined && isWildcard(splitEndpoint(endpoint)?.host ?? "")) {
+      throw this.#refusals.refuse(key, "to be an address that other peers can dial");
     }
     return endpoint;
   }
@@ -209,7 +219,12 @@ export class ConfigReader {
     if (operations?.tls?.enabled === true) {
       throw this.#refusals.refuse("operations.tls.enabled", "to be false: the operations service speaks plain HTTP");
     }
-    return operations?.listenAddress === undefined ? undefined : { listenAddress: operations.listenAddress };
+    if (operations?.listenAddress === undefined) return undefined;
+    const { listenAddress } = operations;
+    if (listenAddress === this.#peer.listenAddress && splitEndpoint(listenAddress)?.port !== 0) {
+      throw this.#refusals.refuse("operations.listenAddress", "to be another address than peer.listenAddress");
+    }
+    return { listenAddress };
   }
 
   #logging(): LoggingConfig {
@@ -259,25 +274,57 @@ export class ConfigReader {
     const { tls } = this.#peer;
     if (tls?.enabled !== true) return undefined;
     const needed = (key: string, path: string | undefined) =>
-      this.#read(key, this.#required(key, "to be the path of a file while peer.tls.enabled is true", path));
+      this.#required(key, "to be the path of a file while peer.tls.enabled is true", path);
     const [clientCert, clientKey] = [tls.clientCert?.file, tls.clientKey?.file];
     if ((clientCert === undefined) !== (clientKey === undefined)) {
       const [missing, other] = clientCert === undefined ? ["clientCert", "clientKey"] : ["clientKey", "clientCert"];
       throw this.#refusals.refuse(`peer.tls.${missing}.file`, `to be set beside peer.tls.${other}.file`);
     }
-    const read = async (key: string, path: string | undefined) =>
-      path === undefined ? undefined : await this.#read(key, path);
+    const [certFile, keyFile, rootFile] = [
+      needed("peer.tls.cert.file", tls.cert?.file),
+      needed("peer.tls.key.file", tls.key?.file),
+      needed("peer.tls.rootcert.file", tls.rootcert?.file),
+    ];
+    const client =
+      clientCert === undefined || clientKey === undefined
+        ? undefined
+        : await this.#tlsPair("peer.tls.clientCert.file", clientCert, "peer.tls.clientKey.file", clientKey);
     return {
-      cert: await needed("peer.tls.cert.file", tls.cert?.file),
-      key: await needed("peer.tls.key.file", tls.key?.file),
-      ...present("clientCert", await read("peer.tls.clientCert.file", clientCert)),
-      ...present("clientKey", await read("peer.tls.clientKey.file", clientKey)),
-      rootCerts: [await needed("peer.tls.rootcert.file", tls.rootcert?.file)],
+      ...(await this.#tlsPair("peer.tls.cert.file", certFile, "peer.tls.key.file", keyFile)),
+      ...(client === undefined ? {} : { clientCert: client.cert, clientKey: client.key }),
+      rootCerts: [await this.#readCertificates("peer.tls.rootcert.file", rootFile)],
       clientRootCas: await inOrder(tls.clientRootCAs?.files, (path) =>
-        this.#read("peer.tls.clientRootCAs.files", path),
+        this.#readCertificates("peer.tls.clientRootCAs.files", path),
       ),
       clientAuthRequired: tls.clientAuthRequired ?? false,
     };
+  }
+
+  async #tlsPair(certName: string, certPath: string, keyName: string, keyPath: string) {
+    const cert = await this.#readCertificates(certName, certPath);
+    const key = await this.#read(keyName, keyPath);
+    let privateKey: KeyObject;
+    try {
+      privateKey = createPrivateKey(Buffer.from(key));
+    } catch (error) {
+      const got = `other contents at ${this.#path(keyPath)}`;
+      throw this.#refusals.refuse(keyName, "to name a file with a private key in PEM", got, error);
+    }
+    if (!new X509Certificate(cert).checkPrivateKey(privateKey)) {
+      throw this.#refusals.refuse(keyName, `to name the key of ${certName}`, `another key at ${this.#path(keyPath)}`);
+    }
+    return { cert, key };
+  }
+
+  async #readCertificates(key: string, path: string): Promise<Uint8Array> {
+    const pem = await this.#read(key, path);
+    try {
+      new X509Certificate(pem);
+    } catch (error) {
+      const got = `other contents at ${this.#path(path)}`;
+      throw this.#refusals.refuse(key, "to name a file with certificates in PEM", got, error);
+    }
+    return pem;
   }
 
   async #channel({ genesisBlock }: ChannelEntry, at: number): Promise<PeerChannelConfig> {

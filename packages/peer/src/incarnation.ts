@@ -2,6 +2,9 @@ import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText, GossipError } from "@gossip/runtime";
 
+/** In the year 2262. Above it there would be no room for later lives, and no clock has ever shown it. */
+const latest = 2n ** 63n - 1n;
+
 /**
  * The largest incarnation that this peer has used, in a file of its data folder. Others drop alive messages that are not
  * newer than what they know, so after the wall clock stepped back a peer without it would stay dead for them.
@@ -28,11 +31,13 @@ export class IncarnationFile {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0n;
       throw new GossipError("storage", `expected to read ${this.#path}, got ${errorText(error)}`, { cause: error });
     }
-    if (!/^\d{1,20}\n?$/.test(text)) {
+    const incarnation = /^\d{1,19}\n?$/.test(text) ? BigInt(text.trim()) : latest + 1n;
+    if (incarnation > latest) {
       const shown = JSON.stringify(text.slice(0, 40));
-      throw new GossipError("corrupt", `expected ${this.#path} to hold the last incarnation, got ${shown}`);
+      const cure = "remove it, unless the clock was set back: then wait until it has caught up";
+      throw new GossipError("corrupt", `expected ${this.#path} to hold the last incarnation, got ${shown}; ${cure}`);
     }
-    return BigInt(text.trim());
+    return incarnation;
   }
 
   /**

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createMemoryNetwork, type MemoryNetwork } from "@gossip/comm/testing";
-import { GossipError, silentLogger, systemRandom } from "@gossip/runtime";
+import { silentLogger, systemRandom } from "@gossip/runtime";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { PeerConfig } from "./config.js";
 import { createPeer, type Peer, type PeerPorts } from "./peer.js";
@@ -109,14 +109,15 @@ describe("createPeer", () => {
     expect(await readFile(join(config.fileSystemPath, "incarnation"), "utf8")).toBe(`${second.node.incarnation}\n`);
   });
 
-  it("refuses a spoilt incarnation file by name", async () => {
+  it.each(["12x", "", `${2n ** 63n}`])("refuses an incarnation file that holds %j, by name", async (text) => {
     const config = configOf(new TrialNetwork(), "peer0");
     await (await start(config)).close();
     const path = join(config.fileSystemPath, "incarnation");
-    await writeFile(path, "12x");
-    await expect(start(config)).rejects.toThrow(
-      new GossipError("corrupt", `expected ${path} to hold the last incarnation, got "12x"`),
-    );
+    await writeFile(path, text);
+    await expect(start(config)).rejects.toMatchObject({
+      code: "corrupt",
+      message: expect.stringMatching(`^expected ${path} to hold the last incarnation, got "${text}"; remove it, `),
+    });
   });
 
   it("refuses the ledger of another network", async () => {
@@ -176,6 +177,12 @@ describe("createPeer", () => {
       (config) => ({ ...config, listenAddress: "0.0.0.0:7051" }),
       "invalid-config",
       /^expected an endpoint that other peers can dial while listening on 0\.0\.0\.0:7051, got none$/,
+    ],
+    [
+      "every address for others to dial",
+      (config) => ({ ...config, endpoint: "[::]:7051" }),
+      "invalid-config",
+      /^expected an endpoint that other peers can dial while listening on .*, got \[::\]:7051$/,
     ],
     [
       "the same channel twice",

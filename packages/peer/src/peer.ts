@@ -133,7 +133,7 @@ class Opening {
 
   async open(): Promise<Peer> {
     const config = this.#config;
-    this.#warn();
+    for (const warning of config.warnings ?? []) this.#log.warn(warning);
     requireEndpoint(config);
     const trust = openTrust(config, this.#wall);
     const operations = await this.#openOperations();
@@ -155,6 +155,10 @@ class Opening {
     });
     // A defect that was met on the way has closed what was open by then.
     if (this.#closing !== undefined) throw this.#fault;
+    this.#warnOfExposure();
+    this.#metrics
+      .gauge({ name: "fabric_version", help: "The version of this software", labels: ["version"] })
+      .set(1, { version });
     this.#log.info("peer started", {
       id: config.id,
       version,
@@ -175,8 +179,7 @@ class Opening {
     };
   }
 
-  #warn(): void {
-    for (const warning of this.#config.warnings ?? []) this.#log.warn(warning);
+  #warnOfExposure(): void {
     const { operations, tls, listenAddress } = this.#config;
     if (operations !== undefined && !isLoopback(splitEndpoint(operations.listenAddress)?.host ?? "")) {
       this.#log.warn("the operations service is open to other machines, without authentication", {
@@ -186,9 +189,6 @@ class Opening {
     if (tls === undefined && !isLoopback(splitEndpoint(listenAddress)?.host ?? "")) {
       this.#log.warn("gossip runs without TLS: whoever is on the way can read it and take it over");
     }
-    this.#metrics
-      .gauge({ name: "fabric_version", help: "The version of this software", labels: ["version"] })
-      .set(1, { version });
   }
 
   async #openOperations() {
@@ -329,10 +329,13 @@ class Opening {
   }
 }
 
-function requireEndpoint({ endpoint, listenAddress }: PeerConfig): void {
-  if (endpoint !== undefined || !isWildcard(splitEndpoint(listenAddress)?.host ?? "")) return;
-  const message = `expected an endpoint that other peers can dial while listening on ${listenAddress}, got none`;
-  throw new GossipError("invalid-config", message);
+function requireEndpoint({ endpoint, externalEndpoint, listenAddress }: PeerConfig): void {
+  for (const dialled of [endpoint ?? listenAddress, externalEndpoint ?? ""]) {
+    if (!isWildcard(splitEndpoint(dialled)?.host ?? "")) continue;
+    const got = dialled === endpoint || dialled === externalEndpoint ? dialled : "none";
+    const message = `expected an endpoint that other peers can dial while listening on ${listenAddress}, got ${got}`;
+    throw new GossipError("invalid-config", message);
+  }
 }
 
 function isPrometheus(metrics: Metrics): metrics is PrometheusMetrics {
