@@ -118,6 +118,28 @@ describe("the operations service", () => {
     expect(all.body.trimEnd().split("\n")).toHaveLength(3);
   });
 
+  it("ends with a line that says so when a block cannot be read, and logs it", async () => {
+    const node = new FakeNode();
+    const channel = await channelWithBlocks();
+    const detail = "block 1 of channel demo is damaged";
+    const read = channel.block.bind(channel);
+    channel.block = async (number) => {
+      if (number === 1n) throw new GossipError("corrupt", detail);
+      return await read(number);
+    };
+    node.channels.set("demo", channel);
+    const logged: string[] = [];
+    const log = createLogger({ destination: { write: (line) => void logged.push(line) } });
+    const operations = await serve(subjectOf(node, { log }));
+    const { status, body } = await ask(operations, "GET", "/gossip/channels/demo/blocks");
+    const lines = body
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect([status, lines.length, lines[0]?.["number"], lines[1]]).toEqual([200, 2, "0", { error: detail }]);
+    expect(logged.join("")).toContain(detail);
+  });
+
   it("refuses blocks of another channel, from no number, and by another method", async () => {
     const node = new FakeNode();
     node.channels.set("demo", await channelWithBlocks());

@@ -77,13 +77,13 @@ export async function serveOperations(listenAddress: string, log: Logger): Promi
   return {
     endpoint,
     show(subject) {
-      routes = routesOf(subject);
+      routes = routesOf(subject, log);
     },
     close: async () => await closeServer(server),
   };
 }
 
-function routesOf(subject: OperationsSubject): Router {
+function routesOf(subject: OperationsSubject, ownLog: Logger): Router {
   const { log, metrics, version } = subject;
   const routes = new Map<string, Route>([
     ["/healthz", { methods: { GET: () => healthReply(subject.checks()) }, otherwise: methodNotAllowed("GET") }],
@@ -118,7 +118,7 @@ function routesOf(subject: OperationsSubject): Router {
     if (channel === undefined)
       return routes.get(path) ?? notFound([...routes.keys(), "/gossip/channels/CHANNEL/blocks"]);
     return {
-      methods: { GET: (request) => blocksReply(subject, channel, request) },
+      methods: { GET: (request) => blocksReply(subject, channel, request, ownLog) },
       otherwise: methodNotAllowed("GET"),
     };
   };
@@ -128,13 +128,14 @@ function notFound(paths: readonly string[]): Route {
   return { methods: {}, otherwise: () => json(404, { error: `expected one of ${paths.join(", ")}` }) };
 }
 
-function blocksReply(subject: OperationsSubject, encoded: string, { url = "" }: IncomingMessage): Reply {
+function blocksReply(subject: OperationsSubject, encoded: string, { url = "" }: IncomingMessage, log: Logger): Reply {
   const from = new URL(url, "http://localhost").searchParams.get("from") ?? "0";
   if (!/^\d{1,20}$/.test(from)) return json(400, { error: `expected from to be a block number, got ${from}` });
   const channel = decoded(encoded);
   const blocks = channel === undefined ? undefined : subject.blocks(channel, BigInt(from));
   if (blocks === undefined) return json(404, { error: `expected a channel of this peer, got ${encoded}` });
-  return { status: 200, contentType: "application/x-ndjson", body: lines(blocks) };
+  const onError = (error: unknown) => log.error("blocks cannot be shown", { channel, error: errorText(error) });
+  return { status: 200, contentType: "application/x-ndjson", body: lines(blocks, onError) };
 }
 
 function decoded(encoded: string): string | undefined {
@@ -145,8 +146,17 @@ function decoded(encoded: string): string | undefined {
   }
 }
 
-async function* lines(values: AsyncIterable<unknown>): AsyncGenerator<string, void, void> {
-  for await (const value of values) yield `${JSON.stringify(value)}\n`;
+/** An error that comes when the status is sent already, such as a damaged block, is told by a last line of its own. */
+async function* lines(
+  values: AsyncIterable<unknown>,
+  onError: (error: unknown) => void,
+): AsyncGenerator<string, void, void> {
+  try {
+    for await (const value of values) yield `${JSON.stringify(value)}\n`;
+  } catch (error) {
+    onError(error);
+    yield `${JSON.stringify({ error: errorText(error) })}\n`;
+  }
 }
 
 async function answer(
@@ -168,7 +178,7 @@ async function answer(
     response.end(body);
     return;
   }
-  // The reader may go away at any line; a block that cannot be read ends the answer short, which the reader sees.
+  // The reader may go away at any line.
   await pipeline(Readable.from(body), response).catch((error) =>
     log.debug("answer cut short", { error: errorText(error) }),
   );

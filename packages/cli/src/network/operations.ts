@@ -35,7 +35,10 @@ export async function* fetchBlocks(
   const response = await get(operations, path, signal);
   const decoder = new TextDecoder();
   for await (const line of readLines(wholeBody(response, operations), { maxLineBytes: maxBlockLineBytes })) {
-    yield JSON.parse(decoder.decode(line)) as BlockEntry;
+    const entry = JSON.parse(decoder.decode(line)) as BlockEntry | { readonly error: string };
+    if ("error" in entry)
+      throw new GossipError("unavailable", `expected all blocks from ${operations}, got: ${entry.error}`);
+    yield entry;
   }
 }
 
