@@ -1,11 +1,4 @@
-import {
-  type Comm,
-  type CommEvent,
-  type ConnectionView,
-  createComm,
-  type HandshakeFailure,
-  type RemotePeer,
-} from "@gossip/comm";
+import { type Comm, type CommEvent, type ConnectionView, createComm, type HandshakeFailure } from "@gossip/comm";
 import { IdentityStore, type MessageCryptoService, type Removed, type Verified } from "@gossip/crypto";
 import {
   type ContactChanged,
@@ -15,8 +8,8 @@ import {
   type MemberDown,
   organizationDisclosure,
 } from "@gossip/discovery";
-import { type AliveMessage, type Envelope, type OrgId, type PkiId, pkiIdFromBytes, pkiIdToBytes } from "@gossip/proto";
-import { ItemStore, Pull, type PullInput } from "@gossip/pull";
+import { type AliveMessage, type Envelope, type OrgId, type PkiId, pkiIdToBytes } from "@gossip/proto";
+import { type ItemStore, Pull, type PullInput } from "@gossip/pull";
 import {
   type Clock,
   GossipError,
@@ -36,15 +29,18 @@ import {
 } from "@gossip/runtime";
 import type { Channel, GossipNode, JoinOptions, MemberView, NodeEvents, NodeOptions, Refusal } from "./api.js";
 import { ChannelShell } from "./channel.js";
-import type { MembershipView } from "./channel-gossip.js";
 import type { GateDrop } from "./checks.js";
 import { type GossipConfig, resolveGossipConfig } from "./config.js";
 import { Emitter, type EmitterInput } from "./emitter.js";
+import { checkedEndpoint, hostOf } from "./endpoint.js";
 import { Exit } from "./exit.js";
 import { Gate } from "./gate.js";
+import { makeIdentityItems } from "./identity-items.js";
+import { Listeners } from "./listeners.js";
+import { MemberViews } from "./member-views.js";
 import { DropLedger } from "./refusals.js";
 import { makeTables } from "./router.js";
-import { type Emission, type RoutingView, stateInfoEmission } from "./routing.js";
+import { type Emission, stateInfoEmission } from "./routing.js";
 
 /**
  * Opens a node: it starts to listen and to reach for its bootstrap peers at once.
@@ -81,19 +77,14 @@ class NodeShell implements GossipNode {
   readonly #drops: DropLedger;
   readonly #identityItems: ItemStore<Envelope>;
   readonly #discovery: Discovery;
-  readonly #membership: MembershipView;
+  readonly #views: MemberViews;
   readonly #exit: Exit;
   readonly #comm: Comm;
   readonly #discoveryRun: Run<DiscoveryInput>;
   readonly #pullRun: Run<PullInput<Envelope>>;
   readonly #emitterRun: Run<EmitterInput<Emission>>;
   readonly #channels = new Map<string, ChannelShell>();
-  readonly #listeners: { readonly [E in keyof NodeEvents]: Set<NodeEvents[E]> } = {
-    "member-up": new Set(),
-    "member-down": new Set(),
-    refused: new Set(),
-    fault: new Set(),
-  };
+  readonly #listeners: Listeners;
   readonly #timers = new Set<Timer>();
   #closing: Promise<void> | undefined;
 
@@ -105,6 +96,7 @@ class NodeShell implements GossipNode {
     this.#wall = options.wall ?? systemWallClock;
     this.#random = options.random ?? systemRandom;
     this.#log = (options.log ?? silentLogger).child("gossip");
+    this.#listeners = new Listeners(this.#log);
     this.endpoint = checkedEndpoint("endpoint", options.endpoint);
     if (options.externalEndpoint) checkedEndpoint("externalEndpoint", options.externalEndpoint);
     // Before anything is opened, for there is nobody to close it when a constructor throws.
@@ -128,8 +120,8 @@ class NodeShell implements GossipNode {
         orgOf: (id) => this.#identities.orgOf(id),
       }),
     });
-    this.#membership = this.#makeMembershipView();
-    this.#identityItems = this.#makeIdentityItems();
+    this.#views = new MemberViews(this.#discovery, this.#identities, this.#clock);
+    this.#identityItems = makeIdentityItems(this.org, this.#views);
     const pull = new Pull<Envelope>({
       items: this.#identityItems,
       peers: () =>
@@ -190,10 +182,10 @@ class NodeShell implements GossipNode {
       comm: this.#comm,
       exit: this.#exit,
       identityItems: this.#identityItems,
-      routing: this.#makeRoutingView(),
+      routing: this.#views.forRouting(this.#channels, this.#config.propagatePeerNum, this.#random),
       toDiscovery: (input) => this.#discoveryRun.push(input),
       toPull: (input) => this.#pullRun.push(input),
-      address: (pkiId) => this.#address(pkiId),
+      address: (pkiId) => this.#views.address(pkiId),
       emitAlive: (alive, except) => this.#emitAlive(alive, except),
       identify: (endpoint) => this.#identify(endpoint),
       onMemberUp: (member) => this.#onMemberUp(member),
@@ -214,11 +206,11 @@ class NodeShell implements GossipNode {
   // What programs see
 
   get members(): readonly MemberView[] {
-    return this.#discovery.members.map((member) => this.#view(member));
+    return this.#discovery.members.map((member) => this.#views.view(member));
   }
 
   get deadMembers(): readonly MemberView[] {
-    return this.#discovery.deadMembers.map((member) => this.#view(member));
+    return this.#discovery.deadMembers.map((member) => this.#views.view(member));
   }
 
   get channels(): ReadonlyMap<string, Channel> {
@@ -261,13 +253,10 @@ class NodeShell implements GossipNode {
       config: this.#config,
       exit: this.#exit,
       drops: this.#drops,
-      membership: this.#membership,
+      membership: this.#views,
       comm: () => this.#comm,
-      endpointOf: (pkiId) => this.#address(pkiId).endpoint,
-      memberView: (pkiId) => {
-        const member = this.#discovery.lookup(pkiId);
-        return member === undefined ? undefined : this.#view(member);
-      },
+      endpointOf: (pkiId) => this.#views.address(pkiId).endpoint,
+      memberView: (pkiId) => this.#views.viewOf(pkiId),
       emit: (element) => this.#emitterRun.push({ type: "add", element }),
       onBlockRefused: (from, detail) => {
         const org = from === undefined ? "" : (this.#identities.orgOf(from) ?? "");
@@ -291,9 +280,7 @@ class NodeShell implements GossipNode {
   }
 
   on<E extends keyof NodeEvents>(event: E, listener: NodeEvents[E]): () => void {
-    const listeners: Set<NodeEvents[E]> = this.#listeners[event];
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    return this.#listeners.add(event, listener);
   }
 
   close(): Promise<void> {
@@ -341,7 +328,7 @@ class NodeShell implements GossipNode {
 
   #onFault(error: unknown): void {
     this.#log.error("a defect was met; the node closes", { error });
-    this.#fire("fault", error);
+    this.#listeners.fire("fault", error);
     this.close().catch((failure) => this.#log.error("cannot close", { error: failure }));
   }
 
@@ -419,7 +406,7 @@ class NodeShell implements GossipNode {
     const isLoud = (counted.count & (counted.count - 1)) === 0;
     const { what, ...fields } = counted;
     if (isLoud) this.#log.warn(`${what} refused`, fields);
-    this.#fire("refused", counted);
+    this.#listeners.fire("refused", counted);
   }
 
   #onMemberUp(member: DiscoveryMember): void {
@@ -431,13 +418,13 @@ class NodeShell implements GossipNode {
     for (const channel of this.#channels.values()) channel.onMemberUp(member.pkiId);
     // Its neighbours are likely to know identities that we do not.
     this.#pullRun.push({ type: "pull-now", peer: { pkiId: member.pkiId, endpoint: member.preferredEndpoint } });
-    this.#fire("member-up", this.#view(member));
+    this.#listeners.fire("member-up", this.#views.view(member));
     this.#onMembersChanged();
   }
 
   #onMemberDown(member: DiscoveryMember, cause: MemberDown["cause"]): void {
     this.#log.warn("member down", { pkiId: member.pkiId, endpoint: member.preferredEndpoint, cause });
-    this.#fire("member-down", this.#view(member));
+    this.#listeners.fire("member-down", this.#views.view(member));
     this.#onMembersChanged();
   }
 
@@ -467,80 +454,6 @@ class NodeShell implements GossipNode {
     const element: Emission = { key: `alive ${message.member.pkiId}`, message, envelope, channel: "", except };
     this.#emitterRun.push({ type: "add", element });
   }
-
-  #fire<E extends keyof NodeEvents>(event: E, subject: Parameters<NodeEvents[E]>[0]): void {
-    for (const listener of this.#listeners[event]) {
-      try {
-        (listener as (subject: Parameters<NodeEvents[E]>[0]) => void)(subject);
-      } catch (error) {
-        this.#log.error("a listener threw", { event, error });
-      }
-    }
-  }
-
-  // Views
-
-  #address(pkiId: PkiId): RemotePeer {
-    return { pkiId, endpoint: this.#discovery.lookup(pkiId)?.preferredEndpoint ?? "" };
-  }
-
-  #view(member: DiscoveryMember): MemberView {
-    const { pkiId, endpoint, internalEndpoint, metadata, state, incarnation, sequence, lastSeen } = member;
-    const lastSeenMs = Math.max(0, this.#clock.now() - lastSeen);
-    const org = this.#identities.orgOf(pkiId);
-    return { pkiId, org, endpoint, internalEndpoint, metadata, state, incarnation, sequence, lastSeenMs };
-  }
-
-  #isVisible(pkiId: PkiId): boolean {
-    if (pkiId === this.pkiId) return this.#discovery.self.endpoint !== "";
-    return (this.#discovery.lookup(pkiId)?.endpoint ?? "") !== "";
-  }
-
-  #makeMembershipView(): MembershipView {
-    const discovery = this.#discovery;
-    return {
-      get alive() {
-        return discovery.members.map(({ pkiId }) => pkiId);
-      },
-      knows: (pkiId) => discovery.lookup(pkiId) !== undefined,
-      isVisible: (pkiId) => this.#isVisible(pkiId),
-      orgOf: (pkiId) => this.#identities.orgOf(pkiId),
-    };
-  }
-
-  #makeRoutingView(): RoutingView {
-    const membership = this.#membership;
-    const channels = this.#channels;
-    return {
-      self: this.pkiId,
-      selfOrg: this.org,
-      get alive() {
-        return [...membership.alive];
-      },
-      orgOf: (pkiId) => membership.orgOf(pkiId),
-      isVisible: (pkiId) => membership.isVisible(pkiId),
-      channel: (id) => channels.get(id),
-      fanOut: this.#config.propagatePeerNum,
-      random: this.#random,
-    };
-  }
-
-  /** The identities we can prove to others, and who may learn them (page 05 §8). */
-  #makeIdentityItems(): ItemStore<Envelope> {
-    return new ItemStore<Envelope>({
-      bytesOf: ({ payload, signature }) => payload.length + signature.length,
-      egress: (requester) => {
-        const theirs = this.#identities.orgOf(requester);
-        if (theirs === undefined) return () => false;
-        if (theirs === this.org) return () => true;
-        return (_item, digest) => {
-          const pkiId = pkiIdFromBytes(digest);
-          const org = this.#identities.orgOf(pkiId);
-          return (org === this.org || org === theirs) && this.#isVisible(pkiId);
-        };
-      },
-    });
-  }
 }
 
 /** A handshake that did not come about, though nobody was found unfit: both dialled at once, one was slow or closing. */
@@ -562,20 +475,4 @@ function isMishap(reason: HandshakeFailure): boolean {
 function laterThan(last: bigint, wall: WallClock): bigint {
   const now = wall.nowNanos();
   return now > last ? now : last + 1n;
-}
-
-function hostOf(address: string): string {
-  const colon = address.lastIndexOf(":");
-  return colon < 0 ? address : address.slice(0, colon);
-}
-
-function checkedEndpoint(what: string, endpoint: string): string {
-  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^:\s]+):(\d{1,5})$/.exec(endpoint) ?? [];
-  if (port === undefined || Number(port) < 1 || Number(port) > 65_535) {
-    throw new GossipError(
-      "invalid-argument",
-      `expected ${what} to be host:port with a port from 1 to 65535, got ${JSON.stringify(endpoint)}`,
-    );
-  }
-  return endpoint;
 }
