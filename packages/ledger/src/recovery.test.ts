@@ -363,6 +363,13 @@ describe("A directory without permission", () => {
   });
 });
 
+describe("A place where no directory can be made", () => {
+  it("is refused, though the one above is there", async ({ skip }) => {
+    skip(process.platform !== "linux", "only Linux has /proc, which says of a new directory that it does not exist");
+    await expect(createLedger({ dir: "/proc/gossip", channel: "demo" })).rejects.toMatchObject({ code: "storage" });
+  });
+});
+
 describe("A damaged height mark", () => {
   it.each(["", "garbage", "99"])("costs nothing but its own knowledge when it is %j", async (content) => {
     writeFileSync(join(dir, "demo", "height"), content);

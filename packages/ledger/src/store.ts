@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { errorText, GossipError } from "@gossip/runtime";
 import { ClassicLevel } from "classic-level";
 
@@ -71,11 +71,22 @@ export function isCorruption(error: unknown): boolean {
 }
 
 async function makeDirectory(dir: string): Promise<void> {
+  const missing: string[] = [];
+  for (let folder = resolve(dir); !existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
   try {
+    // One by one: Node's own way never ends where a file system makes no folders and says that the path does not exist.
+    for (const folder of missing) await makeOne(folder);
     await mkdir(dir, { recursive: true });
   } catch (error) {
     throw storageError(`expected ${dir} to be a directory or to become one`, error);
   }
+}
+
+async function makeOne(folder: string): Promise<void> {
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    // Other channels are opened at the same time.
+    if (error.code !== "EEXIST") throw error;
+  });
 }
 
 async function openLevel(dir: string, createIfMissing: boolean): Promise<Store> {

@@ -1,7 +1,8 @@
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { GossipError, systemRandom } from "@gossip/runtime";
 import { isRunning, ownMark } from "./process-mark.js";
+import { save } from "./save.js";
 
 const pauseMs = 15;
 
@@ -13,8 +14,9 @@ const pauseMs = 15;
  */
 export async function withFileLock<T>(file: string, action: () => Promise<T>, patienceMs = 15_000): Promise<T> {
   const claim = `${file}.${process.pid}.${systemRandom.uint64().toString(36)}`;
-  await writeFile(claim, JSON.stringify(await ownMark()), { mode: 0o600 });
+  const mark = await ownMark();
   try {
+    await save(claim, JSON.stringify(mark), 0o600);
     await acquire(file, claim, patienceMs);
   } finally {
     await rm(claim, { force: true });

@@ -1,5 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readdir, rm } from "node:fs/promises";
 import { createTlsAuthority, type TlsAuthority } from "@gossip/comm/grpc";
 import { encodePrivateKey, generateKeyPair, issueIdentity, type KeyPair, makeGenesisBlock } from "@gossip/crypto";
 import type { IdentityRole } from "@gossip/proto/ed25519";
@@ -9,12 +8,16 @@ import { ordererConfig, peerConfig } from "./config-files.js";
 import { type NetworkLayout, peersOf } from "./layout.js";
 import { type NetworkFile, networkFilePath, writeNetworkFile } from "./network-file.js";
 import { clientName, type MemberKind, type NetworkPaths, networkPaths } from "./paths.js";
+import { makeFolder, save } from "./save.js";
 
 const dayMs = 86_400_000;
 /** As long as Fabric's tool gives; a development network is thrown away earlier. */
 const validityMs = 3_650 * dayMs;
 /** Certificates are valid from a little before they were made, for machines whose clocks are behind. */
 const backdatedMs = 5 * 60_000;
+
+/** The mode of a file that only its owner may read. */
+const secret = 0o600;
 
 /** An organization while its members are being made. */
 interface Organization {
@@ -32,8 +35,8 @@ interface Organization {
 export async function makeNetwork(dir: string, layout: NetworkLayout): Promise<NetworkFile> {
   const paths = networkPaths(dir);
   await requireUsableFolder(paths);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  await writeFile(paths.unfinished, "gossip is making this network, or was interrupted while it did\n");
+  await makeFolder(dir, 0o700);
+  await save(paths.unfinished, "gossip is making this network, or was interrupted while it did\n");
 
   const orderers = await makeOrganization(paths, layout.orderer.org);
   const organizations = await Promise.all(layout.organizations.map(({ id }) => makeOrganization(paths, id)));
@@ -93,7 +96,7 @@ async function requireUsableFolder(paths: NetworkPaths): Promise<void> {
 async function makeOrganization(paths: NetworkPaths, id: string): Promise<Organization> {
   const root = generateKeyPair();
   const tls = await createTlsAuthority({ name: `tls-ca.${id}` });
-  await save(paths.rootKey(id), encodePrivateKey(root.privateKey), "secret");
+  await save(paths.rootKey(id), encodePrivateKey(root.privateKey), secret);
   return { id, root, tls };
 }
 
@@ -115,10 +118,10 @@ async function makeMember(
     notAfterMs: nowMs + validityMs,
   });
   await save(own.identity, identity);
-  await save(own.key, encodePrivateKey(privateKey), "secret");
+  await save(own.key, encodePrivateKey(privateKey), secret);
   const tls = await organization.tls.issue({ name: member.name, hosts: ["localhost", "127.0.0.1"] });
   await save(own.tlsCert, tls.cert);
-  await save(own.tlsKey, tls.key, "secret");
+  await save(own.tlsKey, tls.key, secret);
 }
 
 function genesisBlock(
@@ -145,9 +148,4 @@ async function saveYaml(path: string, content: Record<string, unknown>): Promise
     path,
     `# Written by gossip network up; read again at every start, so it may be changed.\n${stringify(content)}`,
   );
-}
-
-async function save(path: string, content: string | Uint8Array, secrecy?: "secret"): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, content, { mode: secrecy === "secret" ? 0o600 : 0o644 });
 }

@@ -1,8 +1,9 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { errorText, GossipError } from "@gossip/runtime";
 import { withFileLock } from "./file-lock.js";
 import type { ProcessMark } from "./process-mark.js";
+import { save } from "./save.js";
 
 /** `DIR/network.json`: which processes make up a network and where they are. */
 export interface NetworkFile {
@@ -70,7 +71,7 @@ export async function updateNetworkFile(
 export async function writeNetworkFile(dir: string, file: NetworkFile): Promise<void> {
   const path = networkFilePath(dir);
   const fresh = `${path}.new`;
-  await writeFile(fresh, `${JSON.stringify(file, undefined, 2)}\n`);
+  await save(fresh, `${JSON.stringify(file, undefined, 2)}\n`);
   await rename(fresh, path);
 }
 
