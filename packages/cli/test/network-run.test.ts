@@ -32,6 +32,22 @@ describe("gossip network run", () => {
     expect(await folders()).toEqual(before);
   }, 60_000);
 
+  it.each([
+    ["--orgs", "0", "expected orgs to be an integer from 1 to 64, got 0"],
+    ["--peers", "100000", "expected peers to be an integer from 1 to 64, got 100000"],
+    ["--channel", "Demo", "expected a channel name of lower-case letters"],
+  ])("refuses %s %s before it makes anything", async (option, value, text) => {
+    const before = await folders();
+    const { exitCode, stdout, stderr } = await gossip(
+      ["network", "run", "--input", "-", option, value],
+      new Uint8Array(),
+    );
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toContain(`gossip: ${text}`);
+    expect(stderr.split("\n")).toHaveLength(1);
+    expect(await folders()).toEqual(before);
+  });
+
   it("ends with a line for people when the input has one that no orderer takes, and leaves nothing behind", async () => {
     const before = await folders();
     const input = Buffer.concat([Buffer.from("first\n"), Buffer.alloc(11 * 1024 * 1024, "x")]);

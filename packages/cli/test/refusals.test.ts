@@ -65,13 +65,28 @@ describe("gossip peer start and gossip orderer start", () => {
     expect(stderr).toMatch(/^gossip: .*\/nonexistent\/file\.yaml.*$/);
   });
 
-  it.each(["peer", "orderer"])("say on one line what is wrong in the configuration of a %s", (kind) =>
+  it.each([
+    ["peer", "listenAddress: [\n", "expected YAML, got"],
+    ["peer", "peer: {}\n---\npeer: {}\n", "expected YAML, got several documents in one file"],
+    ["orderer", "listenAddress: [\n", "expected YAML, got"],
+    ["orderer", "a: 1\n---\nb: 2\n", "expected YAML, got several documents in one file"],
+    ["orderer", "name: !!js/function x\n", "expected identity to be a mapping with file, keyFile, got nothing"],
+    ["orderer", "\u0007\n", 'got "\\\\u0007"'],
+  ])("say on one line what is wrong in the configuration of a %s that holds %j", (kind, content, text) =>
     inTemporaryFolder(async (dir) => {
       const config = join(dir, "file.yaml");
-      await writeFile(config, "listenAddress: [\n");
+      await writeFile(config, content);
       const { exitCode, stderr } = await gossip([kind, "start", "--config", config]);
       expect(exitCode).toBe(1);
-      expect(stderr).toMatch(/^gossip: .*file\.yaml.*$/);
+      expect(stderr).toMatch(new RegExp(`^gossip: .*file\\.yaml: .*${text}.*$`));
+    }),
+  );
+
+  it.each(["peer", "orderer"])("say that the configuration of a %s is a folder", (kind) =>
+    inTemporaryFolder(async (dir) => {
+      const { exitCode, stderr } = await gossip([kind, "start", "--config", dir]);
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(new RegExp(`^gossip: expected a readable ${kind} configuration at ${dir}, got EISDIR.*$`));
     }),
   );
 });

@@ -23,7 +23,11 @@ export async function networkRun(options: NetworkRunOptions, terminal: Terminal)
     const { orgs, peers, channel } = options;
     const result = await runNetwork({
       input: input.bytes,
-      shape: { ...(orgs && { orgs }), ...(peers && { peers }), ...(channel && { channel }) },
+      shape: {
+        ...(orgs !== undefined && { orgs }),
+        ...(peers !== undefined && { peers }),
+        ...(channel !== undefined && { channel }),
+      },
       keep: options.keep,
       onProgress: bar.show,
       signal: stop.signal,
@@ -86,6 +90,6 @@ function renderResult(result: RunResult, terminal: Terminal): readonly string[] 
     ...renderTable(columns, rows, { heading: paintFor(terminal.stdout).bold }),
     "",
     `input: ${input.transactions} transactions, SHA-256 ${input.sha256}`,
-    `${blocks} blocks in ${seconds.toFixed(1)} seconds`,
+    `${blocks} ${blocks === 1 ? "block" : "blocks"} in ${seconds.toFixed(1)} seconds`,
   ];
 }

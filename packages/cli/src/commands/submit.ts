@@ -1,4 +1,5 @@
 import { errorText, GossipError } from "@gossip/runtime";
+import { exitCodes, noteFailure } from "../errors.js";
 import { submitLines } from "../network/submit-lines.js";
 import { listenForStop } from "../signals.js";
 import { printLine, type Terminal } from "../terminal.js";
@@ -26,8 +27,12 @@ export async function submit(
     if (progress.submitted === 0) throw error;
     // Who submits again must know what is in the ledger already.
     const done = `${counted(progress.acknowledged)} of ${progress.submitted} submitted were acknowledged before`;
+    if (stop.signal.aborted) {
+      noteFailure(terminal, `interrupted; ${done}`);
+      return exitCodes.interrupted;
+    }
     const code = error instanceof GossipError ? error.code : "closed";
-    throw new GossipError(code, `${stop.signal.aborted ? "interrupted" : errorText(error)}; ${done}`, { cause: error });
+    throw new GossipError(code, `${errorText(error)}; ${done}`, { cause: error });
   } finally {
     stop.release();
     await input.close();

@@ -44,7 +44,7 @@ export function portCount(shape: Pick<NetworkShape, "orgs" | "peers">): number {
 
 /** Lays out a network on consecutive ports from `basePort`. @throws GossipError `invalid-argument` */
 export function planNetwork(shape: NetworkShape, basePort: number): NetworkLayout {
-  checkShape(shape);
+  requireShape(shape);
   const last = basePort + portCount(shape) - 1;
   if (!Number.isInteger(basePort) || basePort < 1 || last > 65_535) {
     throw new GossipError(
@@ -90,7 +90,8 @@ function bootstrapOf(index: number, firstPort: number, peers: number): readonly 
     .map((candidate) => `${host}:${firstPort + candidate}`);
 }
 
-function checkShape(shape: NetworkShape): void {
+/** @throws GossipError `invalid-argument` for a network that cannot be laid out on any port */
+export function requireShape(shape: NetworkShape): void {
   checkCount("orgs", shape.orgs);
   checkCount("peers", shape.peers);
   if (shape.orgs * shape.peers > maxPeersInAll) {

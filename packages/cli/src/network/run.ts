@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Deliver } from "@gossip/deliver";
-import { errorText, GossipError, systemRandom } from "@gossip/runtime";
+import { GossipError, systemRandom } from "@gossip/runtime";
+import { describeError } from "../errors.js";
 import { readLines } from "../lines.js";
 import { type NetworkClient, openClient } from "./client.js";
 import { defaultShape, type NetworkShape } from "./defaults.js";
-import { portCount } from "./layout.js";
+import { portCount, requireShape } from "./layout.js";
 import { digestLedger } from "./ledger-digest.js";
 import type { NetworkFile, PeerEntry } from "./network-file.js";
 import { fetchChannel } from "./operations.js";
@@ -65,9 +66,11 @@ const stallMs = 120_000;
  * Runs a network of processes on free ports in a temporary folder until every peer has committed every line of the input,
  * stops it, and reads every ledger from disk.
  *
- * @throws GossipError `too-large` (a line), `unavailable` (a process ended), `timeout` (no progress)
+ * @throws GossipError `invalid-argument` (the shape), `too-large` (a line), `unavailable` (a process ended), `timeout` (no
+ * progress)
  */
 export async function runNetwork(options: RunNetworkOptions): Promise<RunResult> {
+  requireShape({ ...defaultShape, ...options.shape });
   const dir = await mkdtemp(join(tmpdir(), "gossip-"));
   try {
     const result = await runIn(dir, options);
@@ -84,8 +87,8 @@ export async function runNetwork(options: RunNetworkOptions): Promise<RunResult>
 
 /** The error, with where a person can look for its cause. */
 function keptAt(dir: string, error: unknown): GossipError {
-  const code = error instanceof GossipError ? error.code : "internal";
-  return new GossipError(code, `${errorText(error)}; logs and ledgers are kept in ${dir}`, { cause: error });
+  const code = error instanceof GossipError ? error.code : "storage";
+  return new GossipError(code, `${describeError(error)}; logs and ledgers are kept in ${dir}`, { cause: error });
 }
 
 async function runIn(dir: string, options: RunNetworkOptions): Promise<RunResult> {
@@ -116,8 +119,10 @@ async function runIn(dir: string, options: RunNetworkOptions): Promise<RunResult
     );
     tell("reading ledgers", done.submission.transactions, done.submission.transactions);
     return await resultOf(network, run.file, done);
-  } finally {
-    await network.close();
+  } catch (error) {
+    // What comes of closing is not why the run failed.
+    await network.close().catch(() => {});
+    throw error;
   }
 }
 
