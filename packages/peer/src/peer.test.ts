@@ -149,6 +149,18 @@ describe("createPeer", () => {
       /^expected an identity of peer\.localMspId Org1, got one of Org2$/,
     ],
     [
+      "bytes for an identity",
+      (config) => ({ ...config, trust: { ...config.trust, identity: Uint8Array.of(0x0e) } }),
+      "invalid-config",
+      /^peer\.identity: own identity: expected .+$/,
+    ],
+    [
+      "a key of another identity",
+      (config) => ({ ...config, trust: { ...config.trust, privateKey: stranger.identity("Org1", "x").privateKey } }),
+      "invalid-config",
+      /^peer\.identity: expected the private key of identity peer0, got another$/,
+    ],
+    [
       "an identity of an organization that nobody knows",
       (config) => ({ ...config, trust: stranger.identity("Org1", "peer0") }),
       "untrusted",

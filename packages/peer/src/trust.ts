@@ -1,4 +1,4 @@
-import { Ed25519Crypto, readGenesisBlock } from "@gossip/crypto";
+import { Ed25519Crypto, type Ed25519CryptoOptions, readGenesisBlock } from "@gossip/crypto";
 import type { ChannelConfig } from "@gossip/proto/ed25519";
 import { errorText, GossipError, type WallClock } from "@gossip/runtime";
 import type { PeerConfig } from "./config.js";
@@ -23,7 +23,7 @@ export interface Trust {
  */
 export function openTrust(config: PeerConfig, wall: WallClock): Trust {
   const { identity, privateKey, organizations } = config.trust;
-  const crypto = new Ed25519Crypto({ identity, privateKey, organizations, wall });
+  const crypto = createCrypto({ identity, privateKey, organizations, wall });
   const channels = config.channels.map(({ genesisBlock }, at) => readChannel(genesisBlock, at));
   const seen = new Set<string>();
   for (const [at, { config: channel }] of channels.entries()) {
@@ -46,6 +46,15 @@ export function openTrust(config: PeerConfig, wall: WallClock): Trust {
   }
   checkOwnIdentity(config, crypto, [...seen]);
   return { crypto, channels };
+}
+
+/** Says in the words of the configuration which of its files is meant. */
+function createCrypto(options: Ed25519CryptoOptions): Ed25519Crypto {
+  try {
+    return new Ed25519Crypto(options);
+  } catch (error) {
+    throw new GossipError("invalid-config", `peer.identity: ${errorText(error)}`, { cause: error });
+  }
 }
 
 function checkOwnIdentity({ localMspId, trust }: PeerConfig, crypto: Ed25519Crypto, channels: readonly string[]): void {

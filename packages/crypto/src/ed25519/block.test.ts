@@ -119,7 +119,7 @@ describe("readGenesisBlock", () => {
   });
 
   const table: readonly [string, Uint8Array, string][] = [
-    ["bytes that are no block", new Uint8Array([0xff, 0xff]), "expected a block"],
+    ["bytes that are no block", new Uint8Array([0xff, 0xff]), "expected a genesis block, got bytes that are no block"],
     [
       "another number",
       encodeBlock({ ...good, header: { ...good.header, number: 1n } }),

@@ -50,7 +50,9 @@ export function makeGenesisBlock(config: ChannelConfig): Uint8Array {
  */
 export function readGenesisBlock(block: Uint8Array): ChannelConfig {
   const decoded = readBlock(block);
-  if (!decoded.ok) throw malformed("a block", decoded.detail);
+  if (!decoded.ok) {
+    throw new GossipError("malformed", `expected a genesis block, got bytes that are no block: ${decoded.detail}`);
+  }
   const { header, data } = decoded.value;
   if (header.number !== 0n) throw malformed("block 0", `block ${header.number}`);
   if (Buffer.compare(blockDataHash(data), header.dataHash) !== 0)

@@ -112,7 +112,7 @@ describe("Ed25519Crypto", () => {
 
   it("refuses to be built with bytes that are no identity", () => {
     const options = { identity: new Uint8Array([1, 2]), organizations: [org1], wall: { nowNanos: () => 0n } };
-    expect(() => new Ed25519Crypto({ ...options, privateKey: peer1.privateKey })).toThrow("expected an own identity");
+    expect(() => new Ed25519Crypto({ ...options, privateKey: peer1.privateKey })).toThrow("own identity: expected");
   });
 
   it("refuses a root key of small order", () => {

@@ -102,7 +102,7 @@ export class Ed25519Crypto implements MessageCryptoService, SecurityAdvisor {
     this.#trusted = this.#configured;
 
     const own = readIdentity(identity);
-    if ("reason" in own) throw new GossipError("invalid-config", `expected an own identity, got ${own.detail}`);
+    if ("reason" in own) throw new GossipError("invalid-config", `own identity: ${own.detail}`);
     if (Buffer.compare(publicKeyOf(privateKey, this.#verifier.backend), own.publicKey) !== 0) {
       throw new GossipError("invalid-config", `expected the private key of identity ${own.name}, got another`);
     }
