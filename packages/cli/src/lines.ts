@@ -1,5 +1,6 @@
 import { GossipError } from "@gossip/runtime";
 
+/** Bounds what is held of input that may never send a line feed. */
 export interface LineOptions {
   /** Longest line, its line feed not counted. A longer one is refused as soon as it is seen, however long it would become. */
   readonly maxLineBytes: number;

@@ -1,4 +1,5 @@
 import { readdir, rm } from "node:fs/promises";
+import { basename } from "node:path";
 import { createTlsAuthority, type TlsAuthority } from "@gossip/comm/grpc";
 import { encodePrivateKey, generateKeyPair, issueIdentity, type KeyPair, makeGenesisBlock } from "@gossip/crypto";
 import type { IdentityRole } from "@gossip/proto/ed25519";
@@ -6,7 +7,7 @@ import { GossipError, systemWallClock, wallMillis } from "@gossip/runtime";
 import { stringify } from "yaml";
 import { ordererConfig, peerConfig } from "./config-files.js";
 import { type NetworkLayout, peersOf } from "./layout.js";
-import { type NetworkFile, networkFilePath, writeNetworkFile } from "./network-file.js";
+import { type NetworkFile, networkFilePath, networkLockPath, writeNetworkFile } from "./network-file.js";
 import { clientName, type MemberKind, type NetworkPaths, networkPaths } from "./paths.js";
 import { makeFolder, save } from "./save.js";
 
@@ -28,7 +29,8 @@ interface Organization {
 
 /**
  * Makes a network folder: keys, certificates, the genesis block and a configuration per process. `network.json` is
- * written last, so a folder that has it is complete; one that was left unfinished is made anew.
+ * written last, so a folder that has it is complete; one that was left unfinished is made anew. MUST NOT be called twice
+ * at once for the same folder.
  *
  * @throws GossipError `conflict` when the folder holds something else
  */
@@ -80,13 +82,14 @@ export function networkFileOf(layout: NetworkLayout, dir: string): NetworkFile {
   };
 }
 
-async function requireUsableFolder(paths: NetworkPaths): Promise<void> {
-  const found = await readdir(paths.dir).catch((error: NodeJS.ErrnoException) => {
+/** @throws GossipError `conflict` when the folder holds something else than a network that is being made */
+export async function requireUsableFolder(paths: NetworkPaths): Promise<void> {
+  const all = await readdir(paths.dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw error;
   });
-  const isOurs = found.length === 0 || found.some((name) => paths.unfinished.endsWith(name));
-  if (isOurs) return;
+  const found = all.filter((name) => !name.startsWith(basename(networkLockPath(paths.dir))));
+  if (found.length === 0 || found.includes(basename(paths.unfinished))) return;
   throw new GossipError(
     "conflict",
     `expected ${paths.dir} to be a network folder or empty, it holds ${found[0]} and no ${networkFilePath(".")}`,

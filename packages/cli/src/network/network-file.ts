@@ -27,6 +27,7 @@ export interface ProcessEntry {
   readonly config: string;
 }
 
+/** A peer of the network; its operations service is where other commands ask how it does. */
 export interface PeerEntry extends ProcessEntry {
   readonly org: string;
   /** `host:port` of its operations service. */
@@ -36,6 +37,11 @@ export interface PeerEntry extends ProcessEntry {
 /** Where the file of a network folder is. */
 export function networkFilePath(dir: string): string {
   return join(dir, "network.json");
+}
+
+/** The lock of whoever changes that file, or makes the network; claims to it begin with the same name. */
+export function networkLockPath(dir: string): string {
+  return `${networkFilePath(dir)}.lock`;
 }
 
 /** @throws GossipError `not-found` when the folder holds no network, `invalid-config` when its file is not understood */
@@ -59,7 +65,7 @@ export async function updateNetworkFile(
   dir: string,
   change: (file: NetworkFile) => NetworkFile | Promise<NetworkFile>,
 ): Promise<NetworkFile> {
-  return withFileLock(`${networkFilePath(dir)}.lock`, async () => {
+  return withFileLock(networkLockPath(dir), async () => {
     const before = await readNetworkFile(dir);
     const after = await change(before);
     if (after !== before) await writeNetworkFile(dir, after);

@@ -1,12 +1,17 @@
-import { readdir } from "node:fs/promises";
+import { X509Certificate } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { systemRandom } from "@gossip/runtime";
+import { Ed25519Crypto, readGenesisBlock } from "@gossip/crypto";
+import { readPeerConfig } from "@gossip/peer";
+import { orgId } from "@gossip/proto";
+import { systemRandom, systemWallClock } from "@gossip/runtime";
 import { describe, expect, it } from "vitest";
 import { inTemporaryFolder } from "../testing/index.js";
 import { planNetwork } from "./layout.js";
 import { makeNetwork, networkFileOf } from "./make.js";
 import { writeNetworkFile } from "./network-file.js";
 import { findNetworkOf, openNetwork } from "./open.js";
+import { networkPaths } from "./paths.js";
 import { findFreePorts } from "./ports.js";
 
 const layout = planNetwork({ orgs: 2, peers: 1, channel: "demo" }, 7050);
@@ -19,6 +24,26 @@ describe("openNetwork", () => {
       const made = await openNetwork(folder, { orgs: 1, peers: 1, basePort });
       expect(await openNetwork(folder, {})).toEqual(made);
       expect(await openNetwork(folder, { orgs: 1, peers: 1, channel: "demo", basePort })).toEqual(made);
+    }));
+
+  it("makes one network where several look for it at once", () =>
+    inTemporaryFolder(async (dir) => {
+      const folder = join(dir, "net");
+      const basePort = await findFreePorts(3, systemRandom);
+      const wanted = { orgs: 1, peers: 1, basePort };
+      await Promise.all([1, 2, 3].map(() => openNetwork(folder, wanted)));
+      const [peer] = (await openNetwork(folder, {})).peers;
+      // Certificates of two networks in one folder would not trust each other.
+      const { tls, trust } = await readPeerConfig(peer?.config ?? "");
+      const [root] = tls?.rootCerts ?? [];
+      const roots = new TextDecoder().decode(root).split(/(?<=-----END CERTIFICATE-----\n)/);
+      const own = new X509Certificate(tls?.cert ?? "");
+      expect(roots.some((one) => one !== "" && own.verify(new X509Certificate(one).publicKey))).toBe(true);
+      const genesis = readGenesisBlock(await readFile(networkPaths(folder).genesisBlock("demo")));
+      const organizations = genesis.organizations.map(({ id, rootPublicKey }) => ({ id: orgId(id), rootPublicKey }));
+      const crypto = new Ed25519Crypto({ ...trust, organizations, wall: systemWallClock });
+      expect(crypto.validateIdentity(trust.identity).ok).toBe(true);
+      expect(await readdir(folder)).not.toContain("network.json.lock");
     }));
 
   it.each([

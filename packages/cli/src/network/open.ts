@@ -2,11 +2,13 @@ import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { GossipError } from "@gossip/runtime";
 import { defaultBasePort, defaultShape, type NetworkShape } from "./defaults.js";
+import { withFileLock } from "./file-lock.js";
 import { planNetwork, portOf } from "./layout.js";
-import { makeNetwork, networkFileOf } from "./make.js";
-import { entriesOf, type NetworkFile, readNetworkFile, updateNetworkFile } from "./network-file.js";
+import { makeNetwork, networkFileOf, requireUsableFolder } from "./make.js";
+import { entriesOf, type NetworkFile, networkLockPath, readNetworkFile, updateNetworkFile } from "./network-file.js";
 import { networkPaths } from "./paths.js";
 import { type PortUse, requireFreePorts } from "./ports.js";
+import { makeFolder } from "./save.js";
 
 /** What a caller asks of a network; what is left out is as the folder says, or the default. */
 export type WantedNetwork = { readonly [K in keyof NetworkShape]?: NetworkShape[K] | undefined } & {
@@ -28,17 +30,30 @@ interface NetworkSettings extends NetworkShape {
  */
 export async function openNetwork(dir: string, wanted: WantedNetwork): Promise<NetworkFile> {
   const folder = resolve(dir);
-  let file: NetworkFile;
-  try {
-    file = await readNetworkFile(folder);
-  } catch (error) {
-    if (!(error instanceof GossipError) || error.code !== "not-found") throw error;
-    const layout = planNetwork(shapeOf(wanted), wanted.basePort ?? defaultBasePort);
-    await requireFreePorts(portsOf(networkFileOf(layout, folder)), "stop what uses it, or give another --base-port");
-    return await makeNetwork(folder, layout);
-  }
+  const file = (await findNetwork(folder)) ?? (await makeOnce(folder, wanted));
   requireSameSettings(dir, settingsOf(file), wanted);
   return await refreshPaths(folder, file);
+}
+
+/** Two that find no network at once must not write over each other's keys: the second finds what the first has made. */
+async function makeOnce(folder: string, wanted: WantedNetwork): Promise<NetworkFile> {
+  const layout = planNetwork(shapeOf(wanted), wanted.basePort ?? defaultBasePort);
+  await requireFreePorts(portsOf(networkFileOf(layout, folder)), "stop what uses it, or give another --base-port");
+  await requireUsableFolder(networkPaths(folder));
+  await makeFolder(folder, 0o700);
+  return await withFileLock(
+    networkLockPath(folder),
+    async () => (await findNetwork(folder)) ?? (await makeNetwork(folder, layout)),
+  );
+}
+
+async function findNetwork(dir: string): Promise<NetworkFile | undefined> {
+  try {
+    return await readNetworkFile(dir);
+  } catch (error) {
+    if (error instanceof GossipError && error.code === "not-found") return undefined;
+    throw error;
+  }
 }
 
 /** Every port of a network, and whose it is. */
@@ -108,10 +123,7 @@ export async function findNetworkOf(
   // DIR/peers/NAME/peer.yaml
   for (const up of ["..", "../..", "../../.."]) {
     const dir = resolve(config, up);
-    const file = await readNetworkFile(dir).catch((error: unknown) => {
-      if (error instanceof GossipError && error.code === "not-found") return undefined;
-      throw error;
-    });
+    const file = await findNetwork(dir);
     for (const entry of file === undefined ? [] : entriesOf(file)) {
       if ((await realpath(entry.config).catch(() => undefined)) === own) return { dir, config: entry.config };
     }

@@ -17,6 +17,7 @@ import { findFreePorts } from "./ports.js";
 import { type RunningNetwork, startNetwork } from "./start.js";
 import { type Submission, submitAll } from "./submit.js";
 
+/** What a run takes: a network is made for it, fed with the input, compared peer by peer and stopped. */
 export interface RunNetworkOptions {
   /** Bytes; each line of them becomes one transaction. */
   readonly input: AsyncIterable<Uint8Array>;
@@ -29,6 +30,7 @@ export interface RunNetworkOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How far a run is, for the progress line; the two counts are apart by what is still on its way. */
 export interface RunProgress {
   readonly step: "starting" | "running" | "reading ledgers";
   /** Transactions handed to the orderer. */

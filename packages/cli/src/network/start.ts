@@ -8,6 +8,7 @@ import { requireFreePorts } from "./ports.js";
 import { isRunning, markOf, ownMark } from "./process-mark.js";
 import { runningProcesses, type StopTarget, stopProcesses, withoutEnded } from "./stop.js";
 
+/** Which network to start and where it is kept; used by `startNetwork`. */
 export interface StartNetworkOptions extends WantedNetwork {
   /** The network's folder; keys are made in it the first time. */
   readonly dir: string;

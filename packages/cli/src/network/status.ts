@@ -10,6 +10,7 @@ import { isRunning } from "./process-mark.js";
  */
 export type ProcessState = "running" | "unhealthy" | "silent" | "stopped";
 
+/** An orderer in `gossip network status`. */
 export interface OrdererStatus {
   readonly name: string;
   readonly endpoint: string;
@@ -18,6 +19,7 @@ export interface OrdererStatus {
   readonly state: ProcessState;
 }
 
+/** A peer in `gossip network status`, with what its operations service answered. */
 export interface PeerStatus extends OrdererStatus {
   readonly org: string;
   readonly operations: string;

@@ -10,6 +10,7 @@ export interface SubmitProgress {
   acknowledged: number;
 }
 
+/** What was submitted, to hold against what the ledgers contain afterwards. */
 export interface Submission {
   readonly transactions: number;
   /** SHA-256 over all transactions in order, each followed by a line feed; lower-case hex. */
