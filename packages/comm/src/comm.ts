@@ -57,6 +57,7 @@ export type ProbeResult =
   | { readonly ok: true; readonly info: ConnectionInfo }
   | { readonly ok: false; readonly reason: HandshakeFailure | "dial-failed"; readonly detail: string };
 
+/** What the communication layer works with, and where it reports messages, events and defects. */
 export interface CommOptions {
   readonly transport: Transport;
   readonly crypto: MessageCryptoService;

@@ -7,6 +7,7 @@ export interface StreamEnd {
   readonly detail: string;
 }
 
+/** What the reader of a stream is told; given to `start`, before which nothing is delivered. */
 export interface StreamHandlers {
   /** One message, whole. The array belongs to the receiver. */
   onMessage(bytes: Uint8Array): void;
@@ -48,10 +49,12 @@ export interface Stream {
   close(error?: string): void;
 }
 
+/** An open stream, not yet authenticated, or why there is none; `detail` is for people. */
 export type DialResult =
   | { readonly ok: true; readonly stream: Stream }
   | { readonly ok: false; readonly detail: string };
 
+/** Whether something answered at an endpoint; `detail` says why not, for people. */
 export type PingResult = { readonly ok: true } | { readonly ok: false; readonly detail: string };
 
 /** Where streams come from. Callbacks MUST NOT be called from inside the call that registered them. */

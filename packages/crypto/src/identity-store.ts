@@ -30,6 +30,7 @@ export interface Removed {
   readonly cause: RemovalCause;
 }
 
+/** What the store checks identities with, how many it keeps, and for how long (page 02 §5). */
 export interface IdentityStoreOptions {
   readonly crypto: MessageCryptoService;
   readonly advisor: SecurityAdvisor;

@@ -5,6 +5,7 @@ import type { MaybePromise } from "@gossip/runtime";
 /** Yes, or why not. `reason` is from a closed set since it labels a metric; `detail` is for people. */
 export type Verdict = { readonly ok: true } | Rejection;
 
+/** A refusal as a value, since bad input from a peer is expected and not an error of ours. */
 export interface Rejection {
   readonly ok: false;
   readonly reason: RejectReason;

@@ -6,6 +6,7 @@ import { messageSize, messageToWire } from "./message-encode.js";
 import type { Envelope, GossipMessage } from "./messages.js";
 import { checkedText, decoded, parse, parseAs, refused, serialize, unwrapped } from "./wire.js";
 
+/** Bounds what is decoded: size is checked before any byte is parsed. */
 export interface DecodeOptions {
   /**
    * Largest number of bytes accepted.

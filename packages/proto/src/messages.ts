@@ -54,6 +54,7 @@ export interface Member {
   readonly pkiId: PkiId;
 }
 
+/** A member's signed heartbeat, by which the others learn where it is and that it lives (§2.3, page 04 §4.1). */
 export interface AliveMessage extends MessageHeader {
   readonly type: "alive";
   readonly member: Member;
@@ -62,6 +63,7 @@ export interface AliveMessage extends MessageHeader {
   readonly identity: Uint8Array;
 }
 
+/** Asks a peer for the members it knows, at start-up and from time to time after (§2.3, page 04 §4.2). */
 export interface MembershipRequest extends MessageHeader {
   readonly type: "membership-request";
   /** The requester's own signed alive message. */
@@ -70,6 +72,7 @@ export interface MembershipRequest extends MessageHeader {
   readonly known: readonly Uint8Array[];
 }
 
+/** The members that the responder may show to the requester's organization (§2.3, page 04 §4.3). */
 export interface MembershipResponse extends MessageHeader {
   readonly type: "membership-response";
   /** Signed alive messages. */
@@ -87,11 +90,13 @@ export interface BlockPayload {
   readonly privateData: readonly Uint8Array[];
 }
 
+/** Carries one block, pushed to peers of its channel or as an item of a block pull (§2.3, page 07 §8.1). */
 export interface DataMessage extends MessageHeader {
   readonly type: "data";
   readonly payload: BlockPayload;
 }
 
+/** Opens a pull: the initiator asks a peer which items it has (§2.3, page 05 §3). */
 export interface Hello extends MessageHeader {
   readonly type: "hello";
   readonly pullNonce: bigint;
@@ -99,6 +104,7 @@ export interface Hello extends MessageHeader {
   readonly pullType: PullType;
 }
 
+/** Second step of a pull: the responder names the items it has (§2.3, page 05 §3). */
 export interface DataDigest extends MessageHeader {
   readonly type: "digest";
   readonly pullNonce: bigint;
@@ -106,6 +112,7 @@ export interface DataDigest extends MessageHeader {
   readonly pullType: PullType;
 }
 
+/** Third step of a pull: the initiator names the items it lacks (§2.3, page 05 §3). */
 export interface DataRequest extends MessageHeader {
   readonly type: "request";
   readonly pullNonce: bigint;
@@ -113,6 +120,7 @@ export interface DataRequest extends MessageHeader {
   readonly pullType: PullType;
 }
 
+/** Last step of a pull: the responder sends the items asked for, as envelopes of their authors (§2.3, page 05 §3). */
 export interface DataUpdate extends MessageHeader {
   readonly type: "update";
   readonly pullNonce: bigint;
@@ -120,6 +128,7 @@ export interface DataUpdate extends MessageHeader {
   readonly pullType: PullType;
 }
 
+/** Content without fields: legal on the wire, so it is decoded rather than refused (§2.3). */
 export interface EmptyMessage extends MessageHeader {
   readonly type: "empty";
 }
@@ -134,12 +143,14 @@ export interface ConnEstablish extends MessageHeader {
   readonly probe: boolean;
 }
 
+/** A chaincode that a peer has on a channel, as its state info says, for choosing peers that can serve it (§2.3). */
 export interface Chaincode {
   readonly name: string;
   readonly version: string;
   readonly metadata: Uint8Array;
 }
 
+/** What a peer tells about itself on a channel, for choosing whom to ask for blocks (§2.3). */
 export interface Properties {
   /** Number of blocks in the ledger, which is the number of the next block. */
   readonly ledgerHeight: bigint;
@@ -147,6 +158,7 @@ export interface Properties {
   readonly chaincodes: readonly Chaincode[];
 }
 
+/** A peer's signed word that it is in a channel, and how far its ledger is (§2.3, page 07 §10). */
 export interface StateInfo extends MessageHeader {
   readonly type: "state-info";
   readonly time: PeerTime;
@@ -155,17 +167,20 @@ export interface StateInfo extends MessageHeader {
   readonly properties: Properties;
 }
 
+/** Answers a state info pull request with the state infos that the requester may see (§2.3, page 07 §10.3). */
 export interface StateInfoSnapshot extends MessageHeader {
   readonly type: "state-info-snapshot";
   /** Signed state infos. */
   readonly elements: readonly Envelope[];
 }
 
+/** Asks a peer for the state infos of a channel, which the MAC names and the name does not (§2.3, page 07 §10.2). */
 export interface StateInfoPullRequest extends MessageHeader {
   readonly type: "state-info-pull-request";
   readonly channelMac: Uint8Array;
 }
 
+/** Asks a peer with a higher ledger for a range of missing blocks (§2.3, page 10). */
 export interface StateRequest extends MessageHeader {
   readonly type: "state-request";
   readonly start: bigint;
@@ -173,11 +188,13 @@ export interface StateRequest extends MessageHeader {
   readonly end: bigint;
 }
 
+/** The blocks of a requested range that the responder has, matched to the request by its nonce (§2.3, page 10). */
 export interface StateResponse extends MessageHeader {
   readonly type: "state-response";
   readonly payloads: readonly BlockPayload[];
 }
 
+/** Proposes or declares its author as the one that fetches blocks for its organization (§2.3, page 08 §3). */
 export interface LeadershipMessage extends MessageHeader {
   readonly type: "leadership";
   readonly pkiId: PkiId;
@@ -185,6 +202,7 @@ export interface LeadershipMessage extends MessageHeader {
   readonly isDeclaration: boolean;
 }
 
+/** Carries an identity in an identity pull, so that its holder's signatures can be checked (§2.3, page 02 §6). */
 export interface PeerIdentity extends MessageHeader {
   readonly type: "peer-identity";
   readonly pkiId: PkiId;
@@ -193,12 +211,14 @@ export interface PeerIdentity extends MessageHeader {
   readonly metadata: Uint8Array;
 }
 
+/** Answers a private data message, the only kind that is acknowledged, by its nonce (§2.3, §6). */
 export interface Acknowledgement extends MessageHeader {
   readonly type: "ack";
   /** Empty means success. */
   readonly error: string;
 }
 
+/** Names one private read-write set by transaction, collection and place in the chain (§2.3, page 11). */
 export interface PrivateDataDigest {
   readonly txId: string;
   readonly namespace: string;
@@ -207,21 +227,25 @@ export interface PrivateDataDigest {
   readonly seqInBlock: bigint;
 }
 
+/** One answer to a private data digest, with the serialized read-write sets found for it (§2.3, page 11). */
 export interface PrivateDataElement {
   readonly digest: PrivateDataDigest;
   readonly payload: readonly Uint8Array[];
 }
 
+/** Asks a peer for private data that was missing when its block came, or later (§2.3, page 11). */
 export interface PrivateDataRequest extends MessageHeader {
   readonly type: "private-data-request";
   readonly digests: readonly PrivateDataDigest[];
 }
 
+/** Answers a private data request; matched by digest, not by nonce (§2.3, §6, page 11). */
 export interface PrivateDataResponse extends MessageHeader {
   readonly type: "private-data-response";
   readonly elements: readonly PrivateDataElement[];
 }
 
+/** Private data of one collection and transaction, and the height it was simulated at (§2.3, page 11). */
 export interface PrivatePayload {
   readonly collection: string;
   readonly namespace: string;
@@ -233,6 +257,7 @@ export interface PrivatePayload {
   readonly collectionConfigs: Uint8Array;
 }
 
+/** Hands private data, before it is in a block, to peers that its collection allows (§2.3, page 11). */
 export interface PrivateDataMessage extends MessageHeader {
   readonly type: "private-data";
   readonly payload: PrivatePayload;
@@ -262,6 +287,7 @@ export type GossipMessage =
   | PrivateDataResponse
   | PrivateDataMessage;
 
+/** The value that tells messages apart in a `switch`; ours, not the wire's field number. */
 export type MessageType = GossipMessage["type"];
 
 /** The messages of a pull exchange. */

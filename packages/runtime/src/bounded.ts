@@ -3,6 +3,7 @@ import { assert } from "./errors.js";
 /** What a full collection does with one more element. */
 export type WhenFull = "refuse" | "evict-oldest";
 
+/** The bound of a map, and who loses when it is reached. */
 export interface BoundedMapOptions<K, V> {
   /** Largest number of entries. */
   readonly maxEntries: number;
@@ -76,6 +77,7 @@ export class BoundedMap<K, V> {
   }
 }
 
+/** The bounds of a queue, in items and in bytes, and who loses when either is reached. */
 export interface BoundedQueueOptions<T> {
   readonly maxItems: number;
   /** Largest sum of `bytesOf` over the queue; `Infinity` (the default) when only the count matters. */

@@ -1,6 +1,7 @@
 /** Named values beside a log message. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
+/** How much a log line matters, least first; hosts use it to filter. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** Where a shell writes what happened. Machines do not log; what they have to say is an output. */

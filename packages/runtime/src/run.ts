@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "./clock.js";
 import { type Machine, type Wake, wake } from "./machine.js";
 
+/** What connects a machine to the world: the time it sees, and who carries out its outputs. */
 export interface RunOptions<Output> {
   readonly clock: Clock;
   /** Carries out one output. Called in order; may call `push`, which is handled after the current step's outputs. */

@@ -25,6 +25,7 @@ export interface GrpcTls {
   readonly serverNameOverride?: string;
 }
 
+/** Where a gRPC transport listens, how it is secured, and what bounds it. */
 export interface GrpcTransportOptions {
   /** `host:port` to listen on; port 0 takes a free one. */
   readonly listen: string;
@@ -65,6 +66,7 @@ export interface GrpcLimits {
   readonly closeTimeoutMs: number;
 }
 
+/** What a gRPC transport uses for each limit that is not given; `GrpcLimits` says what each costs. */
 export const grpcLimitDefaults: GrpcLimits = Object.freeze({
   maxMessageBytes: 100 * 1024 * 1024,
   flowControlWindowBytes: 4 * 1024 * 1024,

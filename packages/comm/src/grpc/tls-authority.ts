@@ -10,6 +10,7 @@ export interface TlsPair {
   readonly key: string;
 }
 
+/** Name and lifetime of the root certificate that an organization's TLS certificates hang on. */
 export interface TlsAuthorityOptions {
   /** Common name. */
   readonly name: string;
@@ -19,6 +20,7 @@ export interface TlsAuthorityOptions {
   readonly wall?: WallClock;
 }
 
+/** Which node a TLS certificate is for; a host that is missing here cannot be dialled by that name. */
 export interface TlsLeafOptions {
   /** Common name; nobody checks it. */
   readonly name: string;

@@ -1,6 +1,7 @@
 import type { Timer } from "@gossip/runtime";
 import type { DialResult, PingResult, Stream, StreamEnd, StreamHandlers, Transport } from "../ports.js";
 
+/** When deliveries happen, and how much may be under way before a sender must wait. */
 export interface MemoryNetworkOptions {
   /**
    * Runs a delivery later, never at once. Deliveries of one stream keep their order whatever this does.
@@ -15,6 +16,7 @@ export interface MemoryNetworkOptions {
   readonly windowBytes?: number;
 }
 
+/** Makes one node of a memory network pass for secured, to test the handshake's certificate hashes. */
 export interface MemoryTransportOptions {
   /** Stands for the hash of the TLS certificate of this node; with it the transport counts as secure. */
   readonly tlsCertHash?: Uint8Array;

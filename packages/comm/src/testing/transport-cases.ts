@@ -14,6 +14,7 @@ export interface TransportPair {
   close(): Promise<void>;
 }
 
+/** One duty of a transport, to be run by any test framework. */
 export interface TransportCase {
   readonly name: string;
   /** @throws AssertionError when the transport breaks the duty. */

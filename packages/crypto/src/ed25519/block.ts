@@ -70,6 +70,7 @@ export function readGenesisBlock(block: Uint8Array): ChannelConfig {
   return config.value;
 }
 
+/** What an orderer puts into the next block, and how it signs. */
 export interface MakeBlockOptions {
   readonly number: bigint;
   /** `blockHash` of the header of the block before. */
@@ -112,6 +113,7 @@ export function signedBlockBytes(value: Uint8Array, signatureHeader: Uint8Array,
   return new Uint8Array(Buffer.concat([value, signatureHeader, headerBytes]));
 }
 
+/** What an author puts into a transaction, and how it signs; nonce and identity give the transaction ID. */
 export interface MakeTransactionOptions {
   readonly channelId: string;
   readonly data: Uint8Array;

@@ -24,6 +24,7 @@ export interface TrustedOrganization {
   readonly rootPublicKey: Uint8Array;
 }
 
+/** Who this peer is, whom it trusts, and how signatures are checked. */
 export interface Ed25519CryptoOptions {
   /** Own serialized identity, from `issueIdentity`. */
   readonly identity: Uint8Array;

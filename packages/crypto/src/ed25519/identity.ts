@@ -20,6 +20,7 @@ const certificateVersion = 1;
 /** Ours have about 200 bytes; the bound keeps what is hashed, cached and decoded small. */
 export const maxIdentityBytes = 4_096;
 
+/** What a new certificate says, and the root key that signs it. */
 export interface IssueOptions {
   /** The organization that vouches. */
   readonly org: string;

@@ -3,6 +3,7 @@ import { GossipError, systemRandom } from "@gossip/runtime";
 import { type BackendName, backendFor } from "./backend.js";
 import { importPrivateKey, importPublicKey, publicKeyBytes } from "./node-backend.js";
 
+/** Ed25519 keys as raw bytes, the form that identities and options take them in. */
 export interface KeyPair {
   /** 32-byte seed (RFC 8032 §5.1.5). Keep it secret. */
   readonly privateKey: Uint8Array;

@@ -3,6 +3,7 @@ import { BoundedMap } from "@gossip/runtime";
 import { type BackendName, backendFor, type SignatureCheck } from "./backend.js";
 import { isPlausibleSignature, isPrimeOrderPoint } from "./strict.js";
 
+/** Which curve implementation checks signatures, and how much memory it may spend to check fewer. */
 export interface Ed25519VerifierOptions {
   /**
    * `node` (node:crypto), or `noble` (JavaScript, about 13 times slower).

@@ -75,6 +75,7 @@ export class FakeTrust {
   }
 }
 
+/** Whom a fake stands for, and whom it believes; fakes that share `trust` change their minds together. */
 export interface FakeCryptoOptions {
   readonly org: string;
   readonly name: string;
@@ -144,6 +145,7 @@ export function fakeIdentity(org: string, name: string): Uint8Array {
   return utf8.encode(`${org}:${name}`);
 }
 
+/** Where a fake block stands in its chain, and what it holds. */
 export interface FakeBlockOptions {
   readonly channel: string;
   readonly number: bigint;

@@ -14,6 +14,7 @@ export interface TestMember {
   sign(payload: Uint8Array): Uint8Array;
 }
 
+/** Varies a member's certificate, for tests of expiry (milliseconds since 1970) and of roles. */
 export interface TestMemberOptions {
   /** @default "peer" */
   readonly role?: IdentityRole;

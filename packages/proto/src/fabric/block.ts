@@ -2,6 +2,7 @@ import type { Decoded } from "../decoded.js";
 import { common } from "../generated/fabric.js";
 import { concatenated, decoded, fromLong, missing, parseAs, plain, serialize, toLong } from "../wire.js";
 
+/** What a block's hash covers; it chains the block to the one before and fixes its data. */
 export interface BlockHeader {
   readonly number: bigint;
   /** SHA-256 of the header bytes of the block before; empty for block 0. */

@@ -65,38 +65,47 @@ export function membershipRequest(overrides: Overrides<MembershipRequest> = {}):
   };
 }
 
+/** Knows nobody, alive or dead, unless told. */
 export function membershipResponse(overrides: Overrides<MembershipResponse> = {}): MembershipResponse {
   return { type: "membership-response", ...header("empty", ""), alive: [], dead: [], ...overrides };
 }
 
+/** Block 1 with three bytes that no block decoder accepts: enough where the block is not looked into. */
 export function blockPayload(overrides: Partial<BlockPayload> = {}): BlockPayload {
   return { blockNumber: 1n, data: Uint8Array.of(1, 2, 3), privateData: [], ...overrides };
 }
 
+/** Pushes the default block payload on the default channel. */
 export function dataMessage(overrides: Overrides<DataMessage> = {}): DataMessage {
   return { type: "data", ...header("chan-and-org"), payload: blockPayload(), ...overrides };
 }
 
+/** Starts the pull that the other three pull builders continue: all use pull nonce 7. */
 export function helloMessage(overrides: Overrides<Hello> = {}): Hello {
   return { type: "hello", ...pull(overrides), pullNonce: 7n, metadata: none, pullType: "block", ...overrides };
 }
 
+/** Offers nothing unless told; answers the default hello. */
 export function digestMessage(overrides: Overrides<DataDigest> = {}): DataDigest {
   return { type: "digest", ...pull(overrides), pullNonce: 7n, digests: [], pullType: "block", ...overrides };
 }
 
+/** Asks for nothing unless told; answers the default digest. */
 export function requestMessage(overrides: Overrides<DataRequest> = {}): DataRequest {
   return { type: "request", ...pull(overrides), pullNonce: 7n, digests: [], pullType: "block", ...overrides };
 }
 
+/** Brings nothing unless told; answers the default request. */
 export function updateMessage(overrides: Overrides<DataUpdate> = {}): DataUpdate {
   return { type: "update", ...pull(overrides), pullNonce: 7n, data: [], pullType: "block", ...overrides };
 }
 
+/** The smallest message there is, for tests that do not care about content. */
 export function emptyMessage(overrides: Overrides<EmptyMessage> = {}): EmptyMessage {
   return { type: "empty", ...header("empty", ""), ...overrides };
 }
 
+/** A handshake without TLS hash, as on a connection in the clear. */
 export function connMessage(overrides: Overrides<ConnEstablish> = {}): ConnEstablish {
   return {
     type: "conn",
@@ -109,6 +118,7 @@ export function connMessage(overrides: Overrides<ConnEstablish> = {}): ConnEstab
   };
 }
 
+/** A peer with one block; its MAC is a placeholder that belongs to no channel. */
 export function stateInfo(overrides: Overrides<StateInfo> = {}): StateInfo {
   return {
     type: "state-info",
@@ -121,10 +131,12 @@ export function stateInfo(overrides: Overrides<StateInfo> = {}): StateInfo {
   };
 }
 
+/** Holds no state infos unless told; names its channel in the clear, unlike what it holds. */
 export function stateInfoSnapshot(overrides: Overrides<StateInfoSnapshot> = {}): StateInfoSnapshot {
   return { type: "state-info-snapshot", ...header("chan-or-org"), elements: [], ...overrides };
 }
 
+/** Asks by the same placeholder MAC that the default state info has. */
 export function stateInfoPullRequest(overrides: Overrides<StateInfoPullRequest> = {}): StateInfoPullRequest {
   return {
     type: "state-info-pull-request",
@@ -134,14 +146,17 @@ export function stateInfoPullRequest(overrides: Overrides<StateInfoPullRequest> 
   };
 }
 
+/** Asks for blocks 5 to 15, both included, with the nonce of the default state response. */
 export function stateRequest(overrides: Overrides<StateRequest> = {}): StateRequest {
   return { type: "state-request", ...header("chan-or-org"), nonce: 3n, start: 5n, end: 15n, ...overrides };
 }
 
+/** Brings no blocks unless told; its nonce answers the default state request. */
 export function stateResponse(overrides: Overrides<StateResponse> = {}): StateResponse {
   return { type: "state-response", ...header("chan-or-org"), nonce: 3n, payloads: [], ...overrides };
 }
 
+/** Declares leadership; give `isDeclaration: false` for a proposal. */
 export function leadershipMessage(overrides: Overrides<LeadershipMessage> = {}): LeadershipMessage {
   return {
     type: "leadership",
@@ -165,18 +180,22 @@ export function peerIdentity(overrides: Overrides<PeerIdentity> = {}): PeerIdent
   };
 }
 
+/** Reports success; give `error` for a failure. */
 export function acknowledgement(overrides: Overrides<Acknowledgement> = {}): Acknowledgement {
   return { type: "ack", ...header("undefined", ""), nonce: 1n, error: "", ...overrides };
 }
 
+/** Asks for nothing unless told. */
 export function privateDataRequest(overrides: Overrides<PrivateDataRequest> = {}): PrivateDataRequest {
   return { type: "private-data-request", ...header("chan-only"), digests: [], ...overrides };
 }
 
+/** Brings nothing unless told. */
 export function privateDataResponse(overrides: Overrides<PrivateDataResponse> = {}): PrivateDataResponse {
   return { type: "private-data-response", ...header("chan-only"), elements: [], ...overrides };
 }
 
+/** Carries one byte in place of a read-write set, for one collection of one chaincode. */
 export function privateDataMessage(overrides: Overrides<PrivateDataMessage> = {}): PrivateDataMessage {
   return {
     type: "private-data",

@@ -2,6 +2,7 @@ import { deepStrictEqual, ok } from "node:assert/strict";
 import type { Millis } from "../clock.js";
 import { type Machine, wake } from "../machine.js";
 
+/** The machine under test, and the script that is played to it more than once to compare. */
 export interface MachineLawsOptions<Input, Output> {
   /** A fresh machine; every call MUST give one in the same state, with the same seed. */
   create(): Machine<Input, Output>;

@@ -7,6 +7,7 @@ interface Event {
   callback: (() => void) | undefined;
 }
 
+/** Where time starts, for tests that depend on a date or on a late monotonic clock. */
 export interface VirtualClockOptions {
   /** Monotonic time at the start; 0 by default. */
   readonly startMs?: Millis;
