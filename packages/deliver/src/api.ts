@@ -21,6 +21,7 @@ export interface ClientTls {
   readonly key: Uint8Array;
 }
 
+/** What `createDeliver` needs: where the orderers are, who asks, where the ledger ends and who takes the blocks. */
 export interface DeliverOptions {
   readonly channel: string;
   /** Tried in turn, beginning with any of them. */
@@ -55,6 +56,7 @@ export interface DeliverOptions {
   readonly connect?: ConnectOrderer;
 }
 
+/** Where a stream from the orderers stands, for operators; the peer shows it for each channel that it leads. */
 export interface DeliverStatus {
   /** `waiting`: all orderers failed and none is due yet. `streaming`: asked, and taking blocks as they come. */
   readonly state: "waiting" | "connecting" | "streaming" | "stopped";
@@ -77,6 +79,7 @@ export interface Deliver extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** What `createBroadcaster` needs; one orderer only, since the order of transactions is kept on one stream. */
 export interface BroadcasterOptions {
   readonly endpoint: OrdererEndpoint;
   /** @default none: a plain connection, for trials only */

@@ -34,6 +34,7 @@ import { statusText } from "./status.js";
  * maxInFlightBytes, except that one transaction may always be. What is held stays within maxQueued and maxQueuedBytes.
  */
 
+/** What the shell reports; `attempt` names the connection meant, so that a late event of an earlier one is told apart. */
 export type BroadcastInput =
   | { readonly type: "submit"; readonly id: number; readonly bytes: number }
   | { readonly type: "connected"; readonly attempt: number }
@@ -42,8 +43,10 @@ export type BroadcastInput =
   | { readonly type: "failed"; readonly attempt: number; readonly detail: string }
   | { readonly type: "close" };
 
+/** Why an input had no effect: after the close, of a connection given up before, or of no use in this state. */
 export type BroadcastDropReason = "closed" | "stale-attempt" | "unexpected";
 
+/** What the shell has to do; it holds the bytes of each transaction by `id` until that is acknowledged or rejected. */
 export type BroadcastOutput =
   | { readonly type: "dial"; readonly attempt: number }
   | { readonly type: "send"; readonly attempt: number; readonly id: number }
@@ -54,6 +57,7 @@ export type BroadcastOutput =
   | { readonly type: "retry"; readonly failures: number; readonly waitMs: number; readonly detail: string }
   | { readonly type: "dropped"; readonly reason: BroadcastDropReason; readonly input: BroadcastInput["type"] };
 
+/** What the shell hands over; the machine sees neither connections nor keys, so that a test can run it alone. */
 export interface BroadcastMachineOptions {
   /** For error texts. */
   readonly endpoint: string;

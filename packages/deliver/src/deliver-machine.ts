@@ -78,6 +78,7 @@ export interface BlockRefusal {
   readonly detail: string;
 }
 
+/** What the shell reports; `attempt` names the stream meant, so that a late event of an earlier one is told apart. */
 export type DeliverInput =
   | { readonly type: "start" }
   /** The stream of this attempt is open. */
@@ -95,8 +96,10 @@ export type DeliverInput =
   | { readonly type: "endpoints"; readonly endpoints: readonly string[] }
   | { readonly type: "stop" };
 
+/** Why an input had no effect: after the stop, of a stream given up before, or of no use in this state. */
 export type DeliverDropReason = "stopped" | "stale-attempt" | "unexpected";
 
+/** What the shell has to do; the results of dialling, verifying and handing over come back as `DeliverInput`. */
 export type DeliverOutput =
   | { readonly type: "dial"; readonly attempt: number; readonly endpoint: string }
   /** Ask for all blocks from `from` on, without an end. */
@@ -120,6 +123,7 @@ export type DeliverOutput =
 /** Where a machine stands; see the drawing above. */
 export type DeliverState = "idle" | "waiting" | "connecting" | "streaming" | "stopped";
 
+/** What the shell hands over; identity, keys and connections stay with it, so that a test can run the machine alone. */
 export interface DeliverMachineOptions {
   readonly endpoints: readonly string[];
   readonly position: ChainPosition;

@@ -4,6 +4,7 @@ import type { DeliverConfig } from "./config.js";
 /** The two streams of `orderer.AtomicBroadcast`. */
 export type OrdererMethod = "Broadcast" | "Deliver";
 
+/** What a connection tells the one who opened it; called by implementors of `ConnectOrderer`. */
 export interface OrdererConnectionHandlers {
   /** The connection stands and takes messages. At most once, and first. */
   onOpen(): void;

@@ -10,6 +10,7 @@ export type Disclosed = "nothing" | "public" | "all";
  */
 export type Disclosure = (target: Member, subject: Member) => Disclosed;
 
+/** Who we are and how to tell organizations apart; without them the rule cannot tell our own members from others. */
 export interface OrganizationDisclosureOptions {
   readonly self: PkiId;
   readonly selfOrg: OrgId;

@@ -93,6 +93,7 @@ export interface DiscoverySelf {
   readonly metadata?: Uint8Array;
 }
 
+/** What the shell hands to the discovery machine; signing and verifying stay outside. */
 export interface DiscoveryOptions {
   readonly self: DiscoverySelf;
   /** Nanoseconds since 1970 at start, larger than in every earlier life of this identity. */

@@ -7,6 +7,7 @@ import { corruptBlock, cure, type Healing, type Place, readBoth, recover, trunca
 import { probeSpace } from "./space.js";
 import { isCorruption, openStore, type Store, storageError } from "./store.js";
 
+/** Where a channel's ledger lies and how it is healed; used by `createLedger`. */
 export interface LedgerOptions {
   /** Directory of all ledgers of one peer; each channel has a directory of its own name in it. Made when missing. */
   readonly dir: string;

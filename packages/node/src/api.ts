@@ -5,6 +5,7 @@ import type { Clock, Logger, Metrics, Random, WallClock } from "@gossip/runtime"
 import type { Ledger } from "@gossip/state";
 import type { GossipOptions } from "./config.js";
 
+/** What `createNode` needs; a host program supplies keys, trust and transport, all else has defaults. */
 export interface NodeOptions {
   /** Own serialized identity. */
   readonly identity: Uint8Array;
@@ -27,6 +28,7 @@ export interface NodeOptions {
   readonly lastIncarnation?: bigint;
 }
 
+/** Another peer as this node sees it now; a copy that does not change afterwards. */
 export interface MemberView {
   readonly pkiId: PkiId;
   readonly org: OrgId | undefined;
@@ -42,10 +44,12 @@ export interface MemberView {
   readonly lastSeenMs: number;
 }
 
+/** A member of one channel, with the ledger height it last told in its state info. */
 export interface ChannelMemberView extends MemberView {
   readonly properties: Properties;
 }
 
+/** What a node must know of a channel before it joins, usually read from the genesis block. */
 export interface JoinOptions {
   readonly ledger: Ledger;
   /** Organizations of the channel. */
@@ -67,6 +71,7 @@ export interface Refusal {
   readonly count: number;
 }
 
+/** What a host program may listen to, for reports and alarms; nothing in the protocol depends on a listener. */
 export interface NodeEvents {
   "member-up": (member: MemberView) => void;
   "member-down": (member: MemberView) => void;
@@ -75,6 +80,7 @@ export interface NodeEvents {
   fault: (error: unknown) => void;
 }
 
+/** One peer's part in gossip, made by `createNode`: it knows the other peers, and joins channels to share their blocks. */
 export interface GossipNode {
   readonly pkiId: PkiId;
   readonly org: OrgId;
@@ -95,6 +101,7 @@ export interface GossipNode {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** A channel this node has joined: the leader publishes the orderer's blocks here, everybody reads committed ones. */
 export interface Channel {
   readonly id: string;
   readonly height: bigint;

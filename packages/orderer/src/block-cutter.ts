@@ -21,6 +21,7 @@ import type { BatchConfig } from "./config.js";
  * One step cuts at most two batches.
  */
 
+/** What the orderer reports to the cutter; `bytes` is the size of a transaction, which itself stays outside. */
 export type CutterInput =
   | { readonly type: "order"; readonly id: number; readonly bytes: number }
   /** Cuts what is there. */
@@ -28,8 +29,10 @@ export type CutterInput =
   /** Forgets what is there: it was refused. */
   | { readonly type: "discard" };
 
+/** Why a batch ended, as explained at the top of the file; many `time` cuts mean that traffic is low. */
 export type CutReason = "count" | "bytes" | "alone" | "time" | "flush";
 
+/** A batch to be made into one block, its transactions in order of arrival. */
 export interface Cut {
   readonly type: "cut";
   readonly ids: readonly number[];

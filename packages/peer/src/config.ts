@@ -66,6 +66,7 @@ export interface PeerTls {
   readonly clientAuthRequired: boolean;
 }
 
+/** A channel that the peer joins at its start; all that differs between channels is in the genesis block. */
 export interface PeerChannelConfig {
   /** Serialized block 0; the channel's name, organizations, anchors and orderers are read from it. */
   readonly genesisBlock: Uint8Array;
@@ -77,6 +78,7 @@ export interface DeliveryClientConfig extends Partial<DeliverConfig> {
   readonly addressOverrides?: readonly { readonly from: string; readonly to: string }[];
 }
 
+/** What the peer logs and in which form, with the names and environment variables of Fabric. */
 export interface LoggingConfig {
   /** Levels per logger in Fabric's grammar, e.g. `gossip.comm=debug:info` (`logging.spec`, `FABRIC_LOGGING_SPEC`). @default "info" */
   readonly spec?: string;

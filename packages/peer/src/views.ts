@@ -10,6 +10,7 @@ export interface MembersView {
   readonly refusals: readonly RefusalEntry[];
 }
 
+/** The peer that answers; a new `incarnation` tells that it was started again. */
 export interface SelfView {
   readonly id: string;
   readonly pkiId: string;
@@ -20,6 +21,7 @@ export interface SelfView {
   readonly startedAt: string;
 }
 
+/** A peer of any organization as this peer sees it; two peers may see it differently for a while. */
 export interface MemberEntry {
   readonly pkiId: string;
   /** `null` while the member's identity is unknown. */
@@ -35,6 +37,7 @@ export interface MemberEntry {
   readonly lastSeenMs: number;
 }
 
+/** An open connection to another peer; a queue that keeps growing shows who takes messages too slowly. */
 export interface ConnectionEntry {
   readonly pkiId: string;
   readonly direction: "outbound" | "inbound";
@@ -43,6 +46,7 @@ export interface ConnectionEntry {
   readonly queuedBytes: number;
 }
 
+/** Something this peer did not accept, and why; repetitions are counted in one entry. */
 export interface RefusalEntry {
   /** When it last happened, RFC 3339. */
   readonly at: string;
@@ -60,6 +64,7 @@ export interface ChannelsView {
   readonly channels: readonly ChannelEntry[];
 }
 
+/** How far this peer is with one channel and whom it shares it with; the height counts blocks, block 0 included. */
 export interface ChannelEntry {
   readonly channel: string;
   readonly height: string;
@@ -75,6 +80,7 @@ export interface ChannelEntry {
   readonly deliver: DeliverEntry | null;
 }
 
+/** Another peer of the channel; its height beside our own shows who is behind. */
 export interface ChannelMemberEntry {
   readonly pkiId: string;
   readonly org: string | null;
@@ -128,6 +134,7 @@ export interface BlockEntry {
   readonly transactions: readonly TransactionEntry[];
 }
 
+/** One transaction of a block, short enough to compare the ledgers of two peers by. */
 export interface TransactionEntry {
   /** Bytes of the data that was submitted. */
   readonly size: number;

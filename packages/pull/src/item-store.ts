@@ -3,6 +3,7 @@ import { BoundedMap } from "@gossip/runtime";
 import { digestKey } from "./digest-key.js";
 import type { PulledItem, PullItems } from "./io.js";
 
+/** Bounds of an item store and who may see what; both bounds hold, whichever is reached first. */
 export interface ItemStoreOptions<Item> {
   /**
    * Items held; a further one is refused.

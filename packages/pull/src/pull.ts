@@ -60,6 +60,7 @@ import type {
 } from "./io.js";
 import { Round, type Session } from "./round.js";
 
+/** What the shell hands to a pull machine: the items to compare, whom to ask, and how often. */
 export interface PullOptions<Item> {
   readonly items: PullItems<Item>;
   /** Whom to ask, self excluded; called at the start of each round. MUST be distinct. */

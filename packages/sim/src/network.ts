@@ -11,6 +11,7 @@ import { sha256 } from "@gossip/crypto";
 import { type Clock, fraction, GossipError, type Millis, type Random, type Timer } from "@gossip/runtime";
 import { Trace } from "./trace.js";
 
+/** How the simulated network behaves; clock and random source come from outside, so that a run can be repeated. */
 export interface SimNetworkOptions {
   readonly clock: Clock;
   readonly random: Random;

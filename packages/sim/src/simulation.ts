@@ -9,6 +9,7 @@ import type { Ledger } from "@gossip/state";
 import { createMemoryLedger } from "@gossip/state/testing";
 import { SimNetwork, type SimNetworkOptions } from "./network.js";
 
+/** What a simulation is made of; with the same options and script it takes the same course. */
 export interface SimulationOptions {
   /** Everything that is drawn is drawn from this; the same seed gives the same history. */
   readonly seed: number;

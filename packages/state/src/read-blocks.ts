@@ -9,6 +9,7 @@ export interface ReadBlocksRange {
   readonly maxBytes: number;
 }
 
+/** The blocks for one state response; what could be read is sent even if the ledger failed later in the range. */
 export interface ReadBlocksResult {
   /** In order, without a gap; possibly none. */
   readonly payloads: readonly BlockPayload[];

@@ -11,6 +11,7 @@ export interface StatePeer {
   readonly endpoint: string;
 }
 
+/** What the shell reports to the state transfer of one channel: blocks, results of its outputs, messages of peers. */
 export type StateInput =
   /**
    * A block that the gate, or the orderer client, has verified: it decodes, carries this number and is signed.
@@ -60,6 +61,7 @@ export type StateInput =
   /** `peers()` has changed: members came or went, or a height rose. */
   | { readonly type: "peers-changed" };
 
+/** What the shell has to do for the state transfer of one channel, in the order given. */
 export type StateOutput =
   /** Append this block to the ledger, and answer with `committed` or `commit-failed`. One at a time. */
   | { readonly type: "commit"; readonly blockNumber: bigint; readonly data: Uint8Array }

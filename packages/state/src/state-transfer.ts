@@ -54,6 +54,7 @@ import { backoff, PeerRecord } from "./peer-record.js";
 import { Serving } from "./serving.js";
 import type { StateDropReason, StateInput, StateOutput, StatePeer } from "./state-messages.js";
 
+/** What the shell hands to the state transfer of one channel; the ledger itself stays outside. */
 export interface StateTransferOptions {
   /** Height of the ledger; what is below it is never asked for nor committed. */
   readonly height: bigint;

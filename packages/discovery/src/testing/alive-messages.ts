@@ -12,6 +12,7 @@ export function nameOf(pkiId: PkiId): string {
   return Buffer.from(pkiId, "hex").toString();
 }
 
+/** What a test may set in an alive message; freshness is judged by incarnation first, then by sequence. */
 export interface AliveOptions {
   readonly incarnation?: bigint;
   readonly sequence?: bigint;

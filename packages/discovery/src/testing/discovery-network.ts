@@ -8,6 +8,7 @@ import { Discovery } from "../discovery.js";
 import type { ContactRole, DiscoveryInput, DiscoveryMember, DiscoveryOutput } from "../io.js";
 import { nameOf, pkiIdOf, verifiedAlive, withoutSecret } from "./alive-messages.js";
 
+/** What holds for all nodes of a test network; the same seed gives the same history. */
 export interface DiscoveryNetworkOptions {
   readonly seed?: number;
   readonly config?: Partial<DiscoveryConfig>;
@@ -19,6 +20,7 @@ export interface DiscoveryNetworkOptions {
   readonly disclosure?: (self: string) => Disclosure;
 }
 
+/** What one node of the test network is started with. */
 export interface StartOptions {
   /** `Org1MSP` by default. */
   readonly org?: string;

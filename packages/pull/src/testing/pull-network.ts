@@ -26,6 +26,7 @@ export function textOf(digest: Uint8Array): string {
   return new TextDecoder().decode(digest);
 }
 
+/** What holds for all nodes of a test network; the same seed gives the same history. */
 export interface PullNetworkOptions {
   readonly seed?: number;
   readonly config?: Partial<PullConfig>;
@@ -33,6 +34,7 @@ export interface PullNetworkOptions {
   readonly delayMs?: Millis;
 }
 
+/** What one node of the test network is started with. */
 export interface StartOptions {
   /** What it holds; an item is its own digest, as text. */
   readonly items?: readonly string[];

@@ -1,6 +1,7 @@
 import { blockDataHash, blockHash } from "@gossip/crypto";
 import { encodeBlock, encodeSignedEnvelope } from "@gossip/proto/fabric";
 
+/** What a test may set in a made-up chain; equal options give equal bytes. */
 export interface ChainOptions {
   /** Bytes of the one transaction in each block; 32 by default, at least 8. */
   readonly transactionBytes?: number;
