@@ -6,12 +6,12 @@ import { executable } from "../src/executable.js";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** Starts `gossip` in a process of its own, from the sources. Its output can be read as it comes. */
-export function start(args: readonly string[], options: { readonly input?: Uint8Array } = {}) {
+export function start(args: readonly string[], options: { readonly input?: Uint8Array; readonly stdin?: "pipe" } = {}) {
   return execa(process.execPath, [...executable, ...args], {
     cwd: root,
     env: { TSX_TSCONFIG_PATH: `${root}/tsconfig.json`, NO_COLOR: "1" },
     reject: false,
-    ...(options.input === undefined ? { stdin: "ignore" } : { input: options.input }),
+    ...(options.input === undefined ? { stdin: options.stdin ?? "ignore" } : { input: options.input }),
   });
 }
 

@@ -50,6 +50,9 @@ afterAll(async () => {
   await folder;
 });
 
+/** The lines of the long submission. */
+const long: string[] = [];
+
 const status = async (): Promise<NetworkStatus> => networkStatus(await readNetworkFile(dir));
 
 function startUp() {
@@ -162,9 +165,36 @@ describe.sequential("a network that is up", () => {
     await converged(5);
   }, 60_000);
 
+  it("loses and doubles nothing of a long submission while followers, the leader and the orderer are killed", async () => {
+    const submitting = start(["submit", "--dir", dir, "--json"], { stdin: "pipe" });
+    const feed = (lines: number) => {
+      for (let line = 0; line < lines; line++) {
+        const text = `long ${long.length}`;
+        long.push(text);
+        submitting.stdin?.write(`${text}\n`);
+      }
+    };
+    feed(10);
+    await converged(6);
+    for (const victims of [["peer1.org1", "peer2.org1"], ["peer0.org1"], ["orderer0"]]) {
+      feed(50);
+      const configs = await Promise.all(victims.map(killed));
+      feed(50);
+      for (const [index, config] of configs.entries()) {
+        start([victims[index]?.startsWith("orderer") === true ? "orderer" : "peer", "start", "--config", config]);
+      }
+      await converged(5);
+    }
+    submitting.stdin?.end();
+    const { exitCode, stdout } = await submitting;
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ transactions: long.length });
+    await converged(7);
+  }, 120_000);
+
   it("tells the blocks of a running peer", async () => {
     toldByPeer = await blocks("peer1.org1");
-    expect(toldByPeer).toHaveLength(4);
+    expect(toldByPeer.length).toBeGreaterThan(4);
   });
 
   it("is taken down by a command, with what was started by hand", async () => {
@@ -180,10 +210,10 @@ describe.sequential("a network that is up", () => {
   it("has the same blocks on every disk, and every transaction once", async () => {
     expect(await blocks("peer1.org1")).toEqual(toldByPeer);
     const texts = toldByPeer.flatMap(({ transactions }) => transactions.map(({ text }) => text));
-    expect(texts).toEqual(["one", "", "two", "three", "four", "five"]);
+    expect(texts).toEqual(["one", "", "two", "three", "four", "five", ...long]);
     const data = ["peer0.org1", "peer1.org1", "peer2.org1"].map((name) => networkPaths(dir).member("peer", name).data);
     const [first, ...others] = await Promise.all(data.map((folder) => digestLedger(folder, "demo")));
-    expect(first).toMatchObject({ height: 5, transactions: 6 });
+    expect(first).toMatchObject({ height: toldByPeer.length + 1, transactions: 6 + long.length });
     expect(others).toEqual([first, first]);
   }, 60_000);
 
