@@ -18,7 +18,7 @@
  * Deviations from the reference: a change is published as soon as the gap allows rather than on the next tick, and
  * signed even when nobody is alive, so that our own view is never stale (§16 items 7, 8); members that left are not
  * eligible (§16 item 9); one bad element does not hide the rest of a snapshot (§16 item 6); to a foreign organization
- * go only its own and our subjects (§16 item 6); large snapshots are cut (page 01 §14 item 5); a new member is asked
+ * go only its own subjects and those of ours that show themselves, us included (§16 item 6); large snapshots are cut (page 01 §14 item 5); a new member is asked
  * soon and told of us, it alone: a publication would be forwarded by everybody to everybody, for each member that comes.
  */
 
