@@ -1,7 +1,14 @@
 import type { ConnectionView, Transport } from "@gossip/comm";
 import type { MessageCryptoService, SecurityAdvisor } from "@gossip/crypto";
-import type { OrgId, PkiId, Properties } from "@gossip/proto";
-import type { Clock, Logger, Metrics, Random, WallClock } from "@gossip/runtime";
+import type {
+  OrgId,
+  PkiId,
+  PrivateDataDigest,
+  PrivateDataElement,
+  PrivatePayload,
+  Properties,
+} from "@gossip/proto";
+import type { Clock, Logger, MaybePromise, Metrics, Random, WallClock } from "@gossip/runtime";
 import type { Ledger } from "@gossip/state";
 import type { GossipOptions } from "./config.js";
 
@@ -58,6 +65,50 @@ export interface JoinOptions {
   readonly anchors?: readonly { readonly org: OrgId; readonly endpoint: string }[];
   /** Static leadership: this node takes blocks from the orderer and pushes them to its organization. */
   readonly leader?: boolean;
+  /** Whether a leader pushes the blocks it publishes (`peer.deliveryclient.blockGossipEnabled`). @default true */
+  readonly blockGossip?: boolean;
+  /**
+   * Told of each committed block before the next one is committed, e.g. to apply a config block. `trust-changed` says that
+   * the channel's trust is another one now: blocks that wait, identities and state infos are judged anew.
+   */
+  readonly onCommitted?: (blockNumber: bigint, block: Uint8Array) => MaybePromise<undefined | "trust-changed">;
+  /** Where private data is kept. @default nowhere: it is dropped and not acknowledged, and requests are answered empty */
+  readonly privateData?: PrivateDataHandler;
+}
+
+/** What a config block may change while a channel is running (page 09 §3). */
+export interface ChannelUpdate {
+  /** Organizations of the channel. Members of others are forgotten. */
+  readonly organizations: readonly OrgId[];
+  /** Anchor peers; new ones are dialled. */
+  readonly anchors: readonly { readonly org: OrgId; readonly endpoint: string }[];
+}
+
+/** Whose peer pushed private data or asks for it, with what proves it (page 11 §8). */
+export interface PrivateDataPeer {
+  readonly pkiId: PkiId;
+  readonly org: OrgId | undefined;
+  /** Serialized identity. */
+  readonly identity: Uint8Array;
+  /** What the handshake of its connection signed, and the signature: a policy can be evaluated on it. */
+  readonly payload: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Keeps private data for a channel; `@gossip/privdata` has one. The node has checked that the peer may read the channel. */
+export interface PrivateDataHandler {
+  /** Stores a pushed set; it is acknowledged when this resolves, so it must be durable by then. A rejection is told to the sender. */
+  store(payload: PrivatePayload, from: PrivateDataPeer): Promise<void>;
+  /** What is held of what is asked for, and the peer may have; in any order. MUST NOT reject. */
+  answer(digests: readonly PrivateDataDigest[], from: PrivateDataPeer): Promise<readonly PrivateDataElement[]>;
+}
+
+/** A peer that declares itself leader of its organization in a channel (page 08). */
+export interface LeaderView {
+  readonly pkiId: PkiId;
+  readonly org: OrgId | undefined;
+  /** Milliseconds since its last declaration. */
+  readonly lastSeenMs: number;
 }
 
 /** Something refused, for `/gossip` output: newest last, bounded. */
@@ -113,6 +164,14 @@ export interface Channel {
   /** "ok", or why commits stopped (e.g. a full disk). */
   readonly health: { readonly ok: true } | { readonly ok: false; readonly detail: string };
   readonly lastBlock: { readonly number: bigint; readonly hash: Uint8Array } | undefined;
+  /** Who declared leadership of our organization within the leader alive threshold, self excluded. */
+  readonly leaders: readonly LeaderView[];
+  /**
+   * Follows a config block: organizations that left are forgotten, new anchors are dialled, identities are judged anew.
+   *
+   * @throws GossipError `invalid-argument` unless the own organization is among them: leave the channel instead.
+   */
+  updateConfig(update: ChannelUpdate): void;
   /** A verified block from the orderer: buffered for commit and pushed to the organization. Resolves when there is room for the next one. */
   publish(blockNumber: bigint, block: Uint8Array): Promise<void>;
   block(blockNumber: bigint): Promise<Uint8Array | undefined>;
