@@ -19,6 +19,13 @@ export interface ClientTls {
   readonly cert: Uint8Array;
   /** PEM. */
   readonly key: Uint8Array;
+  /**
+   * Whether requests carry that hash. An orderer that demands client certificates needs it, others pass over it; a Fabric peer
+   * sends it when it demands client certificates itself.
+   *
+   * @default true
+   */
+  readonly bindRequests?: boolean;
 }
 
 /** What `createDeliver` needs: where the orderers are, who asks, where the ledger ends and who takes the blocks. */

@@ -19,14 +19,16 @@ export interface PeerConfig {
   readonly externalEndpoint?: string;
   /** Endpoints of own-organization peers dialled first (`peer.gossip.bootstrap`). @default none */
   readonly bootstrap?: readonly string[];
-  /** Who we are and whom we believe. A union on `type`: X.509 trust of real Fabric networks will be another member. */
-  readonly trust: Ed25519Trust;
+  /** Who we are and whom we believe. */
+  readonly trust: Ed25519Trust | FabricTrust;
   /** Mutually authenticated TLS for gossip (`peer.tls`). @default none: plain connections, for trials only */
   readonly tls?: PeerTls;
   /** What differs from `gossipDefaults` of `@gossip/node` (`peer.gossip.*`). */
   readonly gossip?: GossipOptions;
   /** Static leader of its organization: pulls blocks from the orderers and pushes them (`peer.gossip.orgLeader`). @default false */
   readonly orgLeader?: boolean;
+  /** Whether a leader pushes the blocks that it pulls (`peer.deliveryclient.blockGossipEnabled`). @default true */
+  readonly blockGossip?: boolean;
   /** How a leader pulls from orderers (`peer.deliveryclient`). */
   readonly deliveryClient?: DeliveryClientConfig;
   /** Channels joined at start. */
@@ -37,6 +39,8 @@ export interface PeerConfig {
   readonly metricsProvider?: "prometheus" | "disabled";
   /** @default level info, for people */
   readonly logging?: LoggingConfig;
+  /** `peer.gossip.pvtData.*`. */
+  readonly privateData?: PrivateDataConfig;
   /** What the reader of the file wants the operator to know; logged once when the peer starts. */
   readonly warnings?: readonly string[];
 }
@@ -50,6 +54,13 @@ export interface Ed25519Trust {
   readonly privateKey: Uint8Array;
   /** Trusted besides those that the channels' genesis blocks name (`peer.organizations`). */
   readonly organizations: readonly TrustedOrganization[];
+}
+
+/** Membership as Hyperledger Fabric has it: X.509 certificates, judged by an MSP folder and by the channels' config blocks. */
+export interface FabricTrust {
+  readonly type: "fabric";
+  /** Path of the MSP folder with the own key, certificate and authorities (`peer.mspConfigPath`). */
+  readonly mspConfigPath: string;
 }
 
 /** PEM contents for `peer.tls.*`. The client pair is the server pair unless given. */
@@ -70,12 +81,31 @@ export interface PeerTls {
 export interface PeerChannelConfig {
   /** Serialized block 0; the channel's name, organizations, anchors and orderers are read from it. */
   readonly genesisBlock: Uint8Array;
+  /**
+   * Whether the channel is joined at later starts too, without being named again: its block is kept in the peer's folder.
+   *
+   * @default false
+   */
+  readonly remember?: boolean;
+  /** Where the block comes from, for messages, e.g. `--channel-block FILE`. @default its place in `channels` */
+  readonly origin?: string;
 }
 
 /** `peer.deliveryclient.*` and `peer.keepalive.deliveryClient.*`, in milliseconds; see `DeliverConfig` of `@gossip/deliver`. */
 export interface DeliveryClientConfig extends Partial<DeliverConfig> {
   /** Other addresses for orderers of the genesis block (`addressOverrides`). @default none */
-  readonly addressOverrides?: readonly { readonly from: string; readonly to: string }[];
+  readonly addressOverrides?: readonly {
+    readonly from: string;
+    readonly to: string;
+    /** PEM: the authorities of its TLS certificate (`caCertsFile`). @default those that the channel names */
+    readonly caCerts?: readonly Uint8Array[];
+  }[];
+}
+
+/** How long pushed private data is kept. */
+export interface PrivateDataConfig {
+  /** In blocks (`transientstoreMaxBlockRetention`). @default 20000 */
+  readonly retentionBlocks?: number;
 }
 
 /** What the peer logs and in which form, with the names and environment variables of Fabric. */

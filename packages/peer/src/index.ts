@@ -1,10 +1,12 @@
 export type {
   DeliveryClientConfig,
   Ed25519Trust,
+  FabricTrust,
   LoggingConfig,
   PeerChannelConfig,
   PeerConfig,
   PeerTls,
+  PrivateDataConfig,
 } from "./config.js";
 export { type Environment, readPeerConfig } from "./config-file.js";
 export { createLogger, type LeveledLogger, type LoggerOptions } from "./logger.js";
