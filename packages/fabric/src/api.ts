@@ -26,6 +26,8 @@ export interface MspIdentity {
 export interface Msp {
   readonly id: OrgId;
   readonly version: MspVersion;
+  /** PEM: the authorities that issue identities, without intermediates. */
+  readonly rootCerts: readonly Uint8Array[];
   /** PEM: TLS roots and intermediates. */
   readonly tlsRoots: readonly Uint8Array[];
   /** @returns why not, when the certificate cannot be parsed or does not chain */
@@ -56,6 +58,8 @@ export interface Policy {
 export interface OrdererAddress {
   /** `host:port`. */
   readonly address: string;
+  /** MSP id of its organization; empty for a global address. */
+  readonly org: string;
   /** PEM. */
   readonly tlsRoots: readonly Uint8Array[];
 }
