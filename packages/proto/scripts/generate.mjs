@@ -11,7 +11,11 @@ import pbjs from "protobufjs-cli/pbjs.js";
 /** One module for each entry of the package, so that a user of one does not load the others. */
 const modules = {
   gossip: ["gossip/message.proto"],
-  fabric: ["common/common.proto", "msp/identities.proto", "orderer/ab.proto"],
+  fabric: [
+    ...["common/common.proto", "common/configtx.proto", "common/configuration.proto", "common/policies.proto"],
+    ...["msp/identities.proto", "msp/msp_config.proto", "msp/msp_principal.proto"],
+    ...["orderer/ab.proto", "orderer/configuration.proto", "peer/collection.proto", "peer/configuration.proto"],
+  ],
   ed25519: ["ed25519/identity.proto", "ed25519/channel.proto"],
 };
 

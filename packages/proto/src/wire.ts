@@ -61,6 +61,11 @@ export function missing(field: string): Decoded<never> {
   return refused("missing-field", `expected ${field} to be present`);
 }
 
+/** Refuses a number of an enum that has `count` of them, from 0 on. */
+export function unknownNumber(field: string, count: number, number: number): Decoded<never> {
+  return refused("invalid-field", `expected ${field} to be from 0 to ${count - 1}, got ${number}`);
+}
+
 /** Runs `read` on the bytes; whatever it throws is the fault of the bytes. */
 export function reading<T>(bytes: Uint8Array, read: (reader: BoundedReader) => T): Decoded<T> {
   const reader = new BoundedReader(bytes);

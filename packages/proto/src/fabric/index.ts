@@ -6,6 +6,54 @@ export {
   isCanonicalTransaction,
   readBlock,
 } from "./block.js";
+export {
+  type Acls,
+  type AnchorPeers,
+  type BlockDataHashingStructure,
+  type Capabilities,
+  type ConsensusType,
+  type Consenter,
+  encodeAcls,
+  encodeAnchorPeers,
+  encodeBlockDataHashingStructure,
+  encodeCapabilities,
+  encodeConsensusType,
+  encodeHashingAlgorithm,
+  encodeOrdererAddresses,
+  encodeOrderers,
+  type HashingAlgorithm,
+  type OrdererAddresses,
+  type Orderers,
+  readAcls,
+  readAnchorPeers,
+  readBlockDataHashingStructure,
+  readCapabilities,
+  readConsensusType,
+  readHashingAlgorithm,
+  readOrdererAddresses,
+  readOrderers,
+} from "./channel-values.js";
+export { type CollectionConfig, encodeCollectionConfigs, readCollectionConfigs } from "./collection.js";
+export {
+  type Config,
+  type ConfigEnvelope,
+  type ConfigGroup,
+  type ConfigPolicy,
+  type ConfigSignature,
+  type ConfigUpdate,
+  type ConfigUpdateEnvelope,
+  type ConfigValue,
+  encodeConfig,
+  encodeConfigEnvelope,
+  encodeConfigUpdate,
+  encodeConfigUpdateEnvelope,
+  maxConfigDepth,
+  type Policy,
+  readConfig,
+  readConfigEnvelope,
+  readConfigUpdate,
+  readConfigUpdateEnvelope,
+} from "./config.js";
 export { blockHeaderBytes } from "./der.js";
 export {
   type ChannelHeader,
@@ -22,14 +70,31 @@ export {
 } from "./envelope.js";
 export { encodeSerializedIdentity, readSerializedIdentity, type SerializedIdentity } from "./identity.js";
 export {
+  encodeIdentifierHeader,
+  encodeLastConfig,
   encodeMetadata,
   encodeOrdererBlockMetadata,
+  type IdentifierHeader,
+  type LastConfig,
   type Metadata,
   type MetadataSignature,
   type OrdererBlockMetadata,
+  readIdentifierHeader,
+  readLastConfig,
   readMetadata,
   readOrdererBlockMetadata,
 } from "./metadata.js";
+export {
+  encodeFabricMspConfig,
+  encodeMspConfig,
+  type FabricCryptoConfig,
+  type FabricMspConfig,
+  type FabricNodeOus,
+  type FabricOuIdentifier,
+  type MspConfig,
+  readFabricMspConfig,
+  readMspConfig,
+} from "./msp-config.js";
 export {
   type BroadcastResponse,
   type DeliverResponse,
@@ -43,3 +108,21 @@ export {
   type SeekPosition,
   type Status,
 } from "./orderer.js";
+export {
+  encodeImplicitMetaPolicy,
+  encodeSignaturePolicyEnvelope,
+  type ImplicitMetaPolicy,
+  maxPolicyDepth,
+  maxPolicyRules,
+  readImplicitMetaPolicy,
+  readSignaturePolicyEnvelope,
+  type SignaturePolicy,
+  type SignaturePolicyEnvelope,
+} from "./policy.js";
+export {
+  encodeMspPrincipal,
+  type MspPrincipal,
+  type MspRole,
+  maxPrincipalDepth,
+  readMspPrincipal,
+} from "./principal.js";

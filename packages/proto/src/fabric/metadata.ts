@@ -1,6 +1,6 @@
 import type { Decoded } from "../decoded.js";
 import { common } from "../generated/fabric.js";
-import { decoded, fromLong, parseAs, plain, serialize, toLong } from "../wire.js";
+import { decoded, fromLong, integer, parseAs, plain, serialize, toLong } from "../wire.js";
 
 /** One signature of a block. Either header may be empty: page 13 §5.1 says which one counts. */
 export interface MetadataSignature {
@@ -63,4 +63,46 @@ export function readOrdererBlockMetadata(bytes: Uint8Array): Decoded<OrdererBloc
 export function encodeOrdererBlockMetadata({ lastConfigIndex, consenterMetadata }: OrdererBlockMetadata): Uint8Array {
   const lastConfig = lastConfigIndex === undefined ? undefined : { index: toLong(lastConfigIndex, "lastConfigIndex") };
   return serialize(common.OrdererBlockMetadata, { lastConfig, consenterMetadata });
+}
+
+/** `common.LastConfig`: what metadata slot 1 holds as its value; unsigned, so slot 0 goes before it (page 13 §4.1). */
+export interface LastConfig {
+  readonly index: bigint;
+}
+
+/** Reads the value of slot 1. Never throws. */
+export function readLastConfig(bytes: Uint8Array): Decoded<LastConfig> {
+  return parseAs(common.LastConfig, bytes, ({ index }) => decoded({ index: fromLong(index) }));
+}
+
+/**
+ * Serializes the value of slot 1.
+ *
+ * @throws GossipError `invalid-argument` when the index is not a uint64.
+ */
+export function encodeLastConfig({ index }: LastConfig): Uint8Array {
+  return serialize(common.LastConfig, { index: toLong(index, "index") });
+}
+
+/** `common.IdentifierHeader`: who signed a block, by the number of a consenter (page 13 §5.1). */
+export interface IdentifierHeader {
+  /** A uint32. */
+  readonly identifier: number;
+  readonly nonce: Uint8Array;
+}
+
+/** Reads an identifier header. Never throws. */
+export function readIdentifierHeader(bytes: Uint8Array): Decoded<IdentifierHeader> {
+  return parseAs(common.IdentifierHeader, bytes, ({ identifier, nonce }) =>
+    decoded({ identifier, nonce: plain(nonce) }),
+  );
+}
+
+/**
+ * Serializes an identifier header.
+ *
+ * @throws GossipError `invalid-argument` when the identifier is no uint32.
+ */
+export function encodeIdentifierHeader({ identifier, nonce }: IdentifierHeader): Uint8Array {
+  return serialize(common.IdentifierHeader, { identifier: integer(identifier, "identifier", 0, 2 ** 32 - 1), nonce });
 }

@@ -13,6 +13,7 @@ import {
   refused,
   serialize,
   toLong,
+  unknownNumber,
 } from "../wire.js";
 
 /** A block by its place in the ledger. */
@@ -50,9 +51,9 @@ export function readSeekInfo(bytes: Uint8Array): Decoded<SeekInfo> {
     const behavior = behaviors[wire.behavior];
     const errorResponse = errorResponses[wire.errorResponse];
     const contentType = contentTypes[wire.contentType];
-    if (behavior === undefined) return unknownNumber("behavior", wire.behavior);
-    if (errorResponse === undefined) return unknownNumber("error_response", wire.errorResponse);
-    if (contentType === undefined) return unknownNumber("content_type", wire.contentType);
+    if (behavior === undefined) return unknownNumber("behavior", 2, wire.behavior);
+    if (errorResponse === undefined) return unknownNumber("error_response", 2, wire.errorResponse);
+    if (contentType === undefined) return unknownNumber("content_type", 2, wire.contentType);
     return decoded({ start, stop, behavior, errorResponse, contentType });
   });
 }
@@ -141,8 +142,4 @@ function positionToWire(position: SeekPosition, name: string): Init<orderer.Seek
 
 function statusToWire(status: Status): number {
   return integer(status, "status", 0, 2 ** 31 - 1);
-}
-
-function unknownNumber(field: string, number: number): Decoded<never> {
-  return refused("invalid-field", `expected ${field} to be 0 or 1, got ${number}`);
 }
