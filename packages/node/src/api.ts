@@ -1,13 +1,6 @@
 import type { ConnectionView, Transport } from "@gossip/comm";
 import type { MessageCryptoService, SecurityAdvisor } from "@gossip/crypto";
-import type {
-  OrgId,
-  PkiId,
-  PrivateDataDigest,
-  PrivateDataElement,
-  PrivatePayload,
-  Properties,
-} from "@gossip/proto";
+import type { OrgId, PkiId, PrivateDataDigest, PrivateDataElement, PrivatePayload, Properties } from "@gossip/proto";
 import type { Clock, Logger, MaybePromise, Metrics, Random, WallClock } from "@gossip/runtime";
 import type { Ledger } from "@gossip/state";
 import type { GossipOptions } from "./config.js";
@@ -69,10 +62,11 @@ export interface JoinOptions {
   readonly blockGossip?: boolean;
   /**
    * Told of each committed block before the next one is committed, e.g. to apply a config block. `trust-changed` says that
-   * the channel's trust is another one now: blocks that wait, identities and state infos are judged anew.
+   * the channel's trust is another one now: blocks that wait, identities and state infos are judged anew. While it fails, no
+   * further block is committed, `health` says why, and it is called again from time to time. Not called once the channel is closed.
    */
   readonly onCommitted?: (blockNumber: bigint, block: Uint8Array) => MaybePromise<undefined | "trust-changed">;
-  /** Where private data is kept. @default nowhere: it is dropped and not acknowledged, and requests are answered empty */
+  /** Where private data is kept. @default nowhere: what is pushed is acknowledged with an error, and requests are answered empty */
   readonly privateData?: PrivateDataHandler;
 }
 
@@ -167,11 +161,17 @@ export interface Channel {
   /** Who declared leadership of our organization within the leader alive threshold, self excluded. */
   readonly leaders: readonly LeaderView[];
   /**
-   * Follows a config block: organizations that left are forgotten, new anchors are dialled, identities are judged anew.
+   * Follows a config block: organizations that left are forgotten, new anchors are dialled, identities are judged anew. An
+   * anchor that cannot be dialled is named in a warning and left out.
    *
-   * @throws GossipError `invalid-argument` unless the own organization is among them: leave the channel instead.
+   * @throws GossipError `invalid-argument` unless the own organization is among them: leave the channel instead; `closed`.
    */
   updateConfig(update: ChannelUpdate): void;
+  /**
+   * Tells the members of the channel that this peer left, and closes it; it may be joined again. For when the own
+   * organization was removed, or the channel is not wanted any more. Resolves when it is closed, and never rejects.
+   */
+  leave(): Promise<void>;
   /** A verified block from the orderer: buffered for commit and pushed to the organization. Resolves when there is room for the next one. */
   publish(blockNumber: bigint, block: Uint8Array): Promise<void>;
   block(blockNumber: bigint): Promise<Uint8Array | undefined>;

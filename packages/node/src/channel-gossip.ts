@@ -7,19 +7,21 @@
  *
  * States: our own properties are clean (signed and published) or dirty. They become dirty by `height`, are signed
  * through the outputs `sign`, and clean when `signed` comes back with the height of now. A newcomer is waiting until it
- * was told of us, and asked if we lack its state info.
+ * was told of us, and asked if we lack its state info. Leaving ends it: one last state info says so, and then nothing more.
  *
  * Timers: `publish` (a dirty state info waits until `minPublishGapMs` lie between two, and is signed again after
  * `publishStateInfoIntervalMs` if that failed), `request` (state-info pull requests), `greet` (newcomers, together),
  * `sweep` (forget members that discovery no longer knows).
  *
- * Invariants: at most one state info per PKI-ID, never older than one held before; our own sequence always grows.
+ * Invariants: at most one state info per PKI-ID, never older than one held before, and of an organization of the channel;
+ * our own sequence always grows.
  *
  * Deviations from the reference: a change is published as soon as the gap allows rather than on the next tick, and
  * signed even when nobody is alive, so that our own view is never stale (§16 items 7, 8); members that left are not
  * eligible (§16 item 9); one bad element does not hide the rest of a snapshot (§16 item 6); to a foreign organization
  * go only its own subjects and those of ours that show themselves, us included (§16 item 6); large snapshots are cut (page 01 §14 item 5); a new member is asked
  * soon and told of us, it alone: a publication would be forwarded by everybody to everybody, for each member that comes.
+ * Who leaves tells every member itself and stops speaking; the reference goes on publishing (§5.2).
  */
 
 import type { Verified } from "@gossip/crypto";
@@ -66,6 +68,8 @@ export interface ChannelGossipOptions {
   readonly organizations: readonly OrgId[];
   /** Nanoseconds since 1970; larger than in any earlier life of this peer. */
   readonly incarnation: bigint;
+  /** The last sequence of an earlier stay in the channel; ours are larger. @default 0 */
+  readonly afterSequence?: bigint;
   readonly height: bigint;
   readonly membership: MembershipView;
   readonly config: ChannelGossipConfig;
@@ -80,6 +84,12 @@ export type ChannelGossipInput =
   | { readonly type: "height"; readonly height: bigint }
   /** Our own state info, signed: the answer to `sign`. */
   | { readonly type: "signed"; readonly info: Verified<StateInfo> }
+  /** The channel is of these organizations now. */
+  | { readonly type: "organizations"; readonly organizations: readonly OrgId[] }
+  /** A state info that was held when trust changed, and is not good any more. */
+  | { readonly type: "distrusted"; readonly info: Verified<StateInfo> }
+  /** The last input: what is signed after it says that we left. */
+  | { readonly type: "leave" }
   | { readonly type: "member-up"; readonly pkiId: PkiId };
 
 export type ChannelGossipOutput =
@@ -90,6 +100,8 @@ export type ChannelGossipOutput =
   | { readonly type: "tell"; readonly info: Verified<StateInfo>; readonly to: readonly PkiId[] }
   | { readonly type: "request"; readonly to: readonly PkiId[] }
   | { readonly type: "respond"; readonly to: PkiId; readonly elements: readonly Envelope[] }
+  /** Everybody was told that we left. */
+  | { readonly type: "left" }
   /** A member of the channel came, went, or grew. */
   | { readonly type: "peers-changed" }
   | { readonly type: "dropped"; readonly reason: ChannelDropReason; readonly from: PkiId };
@@ -99,20 +111,23 @@ export type ChannelDropReason =
   | "not-in-channel"
   | "unknown-member"
   | "too-many-members"
-  | "own-state-info";
+  | "own-state-info"
+  /** Held until the channel's trust changed. */
+  | "not-trusted-now";
 
 type TimerName = "publish" | "request" | "greet" | "sweep";
 
 export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipOutput> {
   readonly #options: ChannelGossipOptions;
-  readonly #organizations: ReadonlySet<OrgId>;
+  #organizations: ReadonlySet<OrgId>;
   readonly #timers = new Timers<TimerName>();
   readonly #infos: BoundedMap<PkiId, Verified<StateInfo>>;
   /** Members that came and were not greeted yet, with whether they were told of us. */
   readonly #newcomers: BoundedMap<PkiId, { readonly isTold: boolean }>;
   #own: Verified<StateInfo> | undefined;
   #height: bigint;
-  #sequence = 0n;
+  #sequence: bigint;
+  #isLeaving = false;
   #startedAt: Millis = 0;
   #publishedAt: Millis = Number.NEGATIVE_INFINITY;
 
@@ -120,6 +135,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     this.#options = options;
     this.#organizations = new Set(options.organizations);
     this.#height = options.height;
+    this.#sequence = options.afterSequence ?? 0n;
     const bound = { maxEntries: options.config.maxMembers, whenFull: "refuse" } as const;
     this.#infos = new BoundedMap(bound);
     this.#newcomers = new BoundedMap(bound);
@@ -145,6 +161,13 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
         return this.#onSigned(input.info);
       case "member-up":
         return this.#onMemberUp(input.pkiId, now);
+      case "organizations":
+        return this.#onOrganizations(input.organizations);
+      case "distrusted":
+        return this.#onDistrusted(input.info);
+      case "leave":
+        this.#isLeaving = true;
+        return this.#publish(now);
       case "wake":
         return this.#timers.expire(now).flatMap((timer) => this.#onTimer(timer, now));
     }
@@ -223,6 +246,10 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     const { time, properties } = info.message;
     if (this.#own !== undefined && comparePeerTime(time, this.#own.message.time) <= 0) return [];
     this.#own = info;
+    if (properties.leftChannel) {
+      const to = [...this.#options.membership.alive].filter((id) => this.#isOrgInChannel(id) && this.#mayBeTold(id));
+      return to.length === 0 ? [{ type: "left" }] : [{ type: "tell", info, to }, { type: "left" }];
+    }
     // Otherwise the height has grown while the signature was made, and the next publication is due already.
     if (properties.ledgerHeight === this.#height) this.#timers.clear("publish");
     return [{ type: "publish", info }];
@@ -236,7 +263,29 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     return [];
   }
 
+  #onOrganizations(organizations: readonly OrgId[]): readonly ChannelGossipOutput[] {
+    this.#organizations = new Set(organizations);
+    return this.#forget((pkiId) => !this.#isOrgInChannel(pkiId));
+  }
+
+  /** A newer one that came meanwhile was judged under the new trust, and stays. */
+  #onDistrusted(info: Verified<StateInfo>): readonly ChannelGossipOutput[] {
+    const { pkiId } = info.message;
+    if (this.#infos.get(pkiId) !== info) return [];
+    return [{ type: "dropped", reason: "not-trusted-now", from: pkiId }, ...this.#forget((one) => one === pkiId)];
+  }
+
   // Queries
+
+  /** The state infos held, own excluded. */
+  get infos(): readonly Verified<StateInfo>[] {
+    return [...this.#infos.values()];
+  }
+
+  /** The sequence of our newest state info, signed or about to be. */
+  get sequence(): bigint {
+    return this.#sequence;
+  }
 
   /** Cheap test before a signature is checked: would this state info be news? */
   wants(info: StateInfo): boolean {
@@ -271,8 +320,8 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     return members;
   }
 
-  get organizations(): readonly OrgId[] {
-    return this.#options.organizations;
+  get organizations(): ReadonlySet<OrgId> {
+    return this.#organizations;
   }
 
   // What the handlers need
@@ -298,7 +347,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
       {
         type: "sign",
         time: { incarnation, sequence: this.#sequence },
-        properties: { ledgerHeight: this.#height, leftChannel: false, chaincodes: [] },
+        properties: { ledgerHeight: this.#height, leftChannel: this.#isLeaving, chaincodes: [] },
       },
     ];
   }
@@ -361,7 +410,11 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
   }
 
   #sweep(): readonly ChannelGossipOutput[] {
-    const forgotten = [...this.#infos.keys()].filter((pkiId) => !this.#options.membership.knows(pkiId));
+    return this.#forget((pkiId) => !this.#options.membership.knows(pkiId));
+  }
+
+  #forget(isGone: (pkiId: PkiId) => boolean): readonly ChannelGossipOutput[] {
+    const forgotten = [...this.#infos.keys()].filter(isGone);
     for (const pkiId of forgotten) this.#infos.delete(pkiId);
     return forgotten.length === 0 ? [] : [{ type: "peers-changed" }];
   }

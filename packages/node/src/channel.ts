@@ -1,11 +1,12 @@
 import type { Comm } from "@gossip/comm";
-import type { Verified } from "@gossip/crypto";
-import type { DataMessage, Envelope, OrgId, PkiId, StateInfo } from "@gossip/proto";
+import type { MessageCryptoService, Verified } from "@gossip/crypto";
+import type { DataMessage, Envelope, LeadershipMessage, OrgId, PkiId, StateInfo } from "@gossip/proto";
 import {
   type Clock,
   errorText,
   GossipError,
   type Logger,
+  type MaybePromise,
   type Metrics,
   type Random,
   type Run,
@@ -21,15 +22,27 @@ import {
   type StateOutput,
   StateTransfer,
 } from "@gossip/state";
-import type { Channel, ChannelMemberView, JoinOptions, MemberView } from "./api.js";
+import type {
+  Channel,
+  ChannelMemberView,
+  ChannelUpdate,
+  JoinOptions,
+  LeaderView,
+  MemberView,
+  PrivateDataHandler,
+} from "./api.js";
+import { attempt } from "./attempt.js";
 import {
   ChannelGossip,
   type ChannelGossipInput,
   type ChannelGossipOutput,
   type MembershipView,
 } from "./channel-gossip.js";
+import { channelMetrics } from "./channel-metrics.js";
+import { type CommitOutcome, Commits } from "./commits.js";
 import type { GossipConfig } from "./config.js";
 import type { Exit } from "./exit.js";
+import { LeaderTable } from "./leader-table.js";
 import type { DropLedger } from "./refusals.js";
 import { type Emission, type RoutableChannel, stateInfoEmission } from "./routing.js";
 import { MembershipTracker } from "./tracker.js";
@@ -46,12 +59,23 @@ export interface ChannelSurroundings {
   readonly exit: Exit;
   readonly drops: DropLedger;
   readonly membership: MembershipView;
+  readonly crypto: MessageCryptoService;
+  /** The last sequence of an earlier stay in this channel. */
+  readonly afterSequence: bigint;
   comm(): Comm;
   endpointOf(pkiId: PkiId): string;
   memberView(pkiId: PkiId): MemberView | undefined;
   emit(emission: Emission): void;
-  /** The ledger found that a block does not follow its chain. `from` is `undefined` for the orderer. */
-  onBlockRefused(from: PkiId | undefined, detail: string): void;
+  /** A block that was verified must not be committed: it breaks the chain, or trust has changed. `from` is `undefined` for the orderer. */
+  onBlockRefused(from: PkiId | undefined, reason: string, detail: string): void;
+  /** Whether the author of a state info may read the channel, now. */
+  mayRead(channel: string, info: Verified<StateInfo>): MaybePromise<boolean>;
+  /** Judges all identities anew; done when those that are not good any more are gone. */
+  judgeIdentities(): MaybePromise<void>;
+  /** The channel has another configuration, in which these organizations are no more. */
+  onUpdated(channel: string, update: ChannelUpdate, removed: readonly OrgId[]): void;
+  /** The channel was left, and is closed; `sequence` is that of its last state info. */
+  onLeft(channel: string, sequence: bigint): void;
   /** A defect was met; the node closes. */
   onFault(error: unknown): void;
 }
@@ -63,8 +87,13 @@ export interface ChannelSurroundings {
 export class ChannelShell implements Channel, RoutableChannel {
   readonly id: string;
   readonly isLeader: boolean;
+  /** Where private data is kept; `undefined` for nowhere. */
+  readonly privateData: PrivateDataHandler | undefined;
   readonly #around: ChannelSurroundings;
   readonly #ledger: Ledger;
+  readonly #blockGossip: boolean;
+  readonly #commits: Commits;
+  readonly #leaders: LeaderTable;
   readonly #gossip: ChannelGossip;
   readonly #state: StateTransfer;
   readonly #gossipRun: Run<ChannelGossipInput>;
@@ -75,6 +104,9 @@ export class ChannelShell implements Channel, RoutableChannel {
   /** Programs waiting for room, for a height, or for the end. */
   #waiting: (() => void)[] = [];
   #closed = false;
+  /** Why the ledger was not given the block that it was about to get. */
+  #refusal: Extract<CommitOutcome, { type: "refused" }> | undefined;
+  #leaving: { readonly done: Promise<void>; readonly settle: () => void } | undefined;
 
   constructor(id: string, options: JoinOptions, incarnation: bigint, around: ChannelSurroundings) {
     const { clock, random, config } = around;
@@ -84,11 +116,26 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.#ledger = options.ledger;
     this.#log = around.log.child("channel");
     this.#metrics = channelMetrics(around.metrics);
+    this.#blockGossip = options.blockGossip ?? true;
+    this.privateData = options.privateData;
+    this.#leaders = new LeaderTable({
+      aliveThresholdMs: config.leaderAliveThresholdMs,
+      maxAuthors: config.maxMembers,
+    });
+    this.#commits = new Commits({
+      ledger: options.ledger,
+      clock,
+      onCommitted: options.onCommitted,
+      window: BigInt(2 * config.state.blockBufferSize),
+      verify: (blockNumber, block) => around.crypto.verifyBlock(id, blockNumber, block),
+      onStored: (tookMs) => this.#metrics.commitSeconds.observe(tookMs / 1000, { channel: id }),
+    });
     this.#gossip = new ChannelGossip({
       self: around.self,
       selfOrg: around.selfOrg,
       organizations: options.organizations,
       incarnation,
+      afterSequence: around.afterSequence,
       height: options.ledger.height,
       membership: around.membership,
       config: {
@@ -154,11 +201,53 @@ export class ChannelShell implements Channel, RoutableChannel {
     });
   }
 
+  get leaders(): readonly LeaderView[] {
+    const { membership, selfOrg, self, clock } = this.#around;
+    return this.#leaders.leaders(clock.now()).flatMap((leader) => {
+      const org = membership.orgOf(leader.pkiId);
+      return org === selfOrg && leader.pkiId !== self ? [{ ...leader, org }] : [];
+    });
+  }
+
+  /** Whether the organization is one of the channel's. */
+  hasOrganization(org: OrgId): boolean {
+    return this.#gossip.organizations.has(org);
+  }
+
+  updateConfig(update: ChannelUpdate): void {
+    this.#assertOpen();
+    const { selfOrg } = this.#around;
+    if (!update.organizations.includes(selfOrg)) {
+      throw new GossipError(
+        "invalid-argument",
+        `expected own organization ${selfOrg} among those of ${this.id}, got ${update.organizations.join(", ") || "none"}`,
+      );
+    }
+    const kept = new Set(update.organizations);
+    const removed = [...this.#gossip.organizations].filter((org) => !kept.has(org));
+    this.#gossipRun.push({ type: "organizations", organizations: update.organizations });
+    this.#around.onUpdated(this.id, update, removed);
+  }
+
+  leave(): Promise<void> {
+    if (this.#leaving !== undefined) return this.#leaving.done;
+    if (this.#closed) return Promise.resolve();
+    let settle = () => {};
+    const done = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    this.#leaving = { done, settle };
+    this.#gossipRun.push({ type: "leave" });
+    return done;
+  }
+
   async publish(blockNumber: bigint, block: Uint8Array): Promise<void> {
     while (!this.#state.room) await this.#change();
     this.#assertOpen();
     this.#stateRun.push({ type: "block", blockNumber, data: block, source: "deliver" });
-    this.#around.emit(this.#around.exit.block(this.id, { blockNumber, data: block, privateData: [] }));
+    if (this.#blockGossip) {
+      this.#around.emit(this.#around.exit.block(this.id, { blockNumber, data: block, privateData: [] }));
+    }
     while (!this.#state.room) await this.#change();
   }
 
@@ -222,6 +311,15 @@ export class ChannelShell implements Channel, RoutableChannel {
     if (isNews) this.#around.emit({ key: undefined, message, envelope, channel: this.id, except: from });
   }
 
+  wantsLeadership(message: LeadershipMessage): boolean {
+    return this.#leaders.wants(message, this.#around.clock.now());
+  }
+
+  onLeadership({ message }: Verified<LeadershipMessage>): void {
+    const { clock, drops } = this.#around;
+    if (!this.#leaders.add(message, clock.now())) drops.count("channel", "stale-leadership");
+  }
+
   onState(input: Extract<StateInput, { readonly type: "state-request" | "state-response" }>): void {
     this.#stateRun.push(input);
   }
@@ -258,9 +356,11 @@ export class ChannelShell implements Channel, RoutableChannel {
 
   close(): void {
     this.#closed = true;
+    this.#commits.close();
     this.#gossipRun.close();
     this.#stateRun.close();
     this.#notify();
+    this.#leaving?.settle();
   }
 
   // Effects
@@ -271,8 +371,12 @@ export class ChannelShell implements Channel, RoutableChannel {
       case "sign":
         whenDone(exit.stateInfo(this.id, output.time, output.properties), (info) => {
           if (info !== undefined) this.#gossipRun.push({ type: "signed", info });
+          // Nobody is told then; they find out when this node's state infos cease.
+          else if (output.properties.leftChannel) this.#onLeft();
         });
         return;
+      case "left":
+        return this.#onLeft();
       case "publish":
         return this.#around.emit(stateInfoEmission(this.id, output.info, undefined));
       case "forward":
@@ -341,7 +445,7 @@ export class ChannelShell implements Channel, RoutableChannel {
           pushed: output.blockNumber,
         });
       case "dropped":
-        if (output.reason === "refused-by-ledger") this.#around.onBlockRefused(output.from, output.detail ?? "");
+        if (output.reason === "refused-by-ledger") this.#reportRefusal(output.from, output.detail ?? "");
         return drops.count("state", output.reason, output.count);
       default:
         return unreachable(output);
@@ -349,23 +453,47 @@ export class ChannelShell implements Channel, RoutableChannel {
   }
 
   #commit(blockNumber: bigint, data: Uint8Array): void {
-    const start = this.#around.clock.now();
-    const onDone = () => {
-      this.#metrics.commitSeconds.observe((this.#around.clock.now() - start) / 1000, { channel: this.id });
-      this.#stateRun.push({ type: "committed", blockNumber });
-    };
-    const onFailed = (error: unknown) => {
-      const isRefusal = error instanceof GossipError && (error.code === "malformed" || error.code === "corrupt");
-      const cause = isRefusal ? "refused" : "storage";
-      this.#stateRun.push({ type: "commit-failed", blockNumber, cause, detail: errorText(error) });
-    };
-    try {
-      const done = this.#ledger.commit(blockNumber, data);
-      if (done === undefined) onDone();
-      else done.then(onDone, onFailed);
-    } catch (error) {
-      onFailed(error);
-    }
+    whenDone(
+      attempt(() => this.#commits.commit(blockNumber, data)),
+      (attempted) => {
+        // Only the plugs of trust can fail here, and they must not.
+        if (!attempted.ok) return this.#around.onFault(attempted.error);
+        const outcome = attempted.value;
+        if (outcome.type === "committed") {
+          if (outcome.isTrustChanged) this.#onTrustChanged();
+          return this.#stateRun.push({ type: "committed", blockNumber });
+        }
+        const cause = outcome.type === "refused" ? "refused" : "storage";
+        this.#refusal = outcome.type === "refused" ? outcome : undefined;
+        this.#stateRun.push({ type: "commit-failed", blockNumber, cause, detail: outcome.detail });
+      },
+    );
+  }
+
+  #reportRefusal(from: PkiId | undefined, detail: string): void {
+    this.#around.onBlockRefused(from, this.#refusal?.reason ?? "broken-chain", detail);
+    this.#refusal = undefined;
+  }
+
+  /** Identities first: a state info is worth no more than its author. */
+  #onTrustChanged(): void {
+    whenDone(this.#around.judgeIdentities(), () => {
+      for (const info of this.#gossip.infos) {
+        whenDone(
+          attempt(() => this.#around.mayRead(this.id, info)),
+          (judged) => {
+            if (!judged.ok) this.#around.onFault(judged.error);
+            else if (!judged.value) this.#gossipRun.push({ type: "distrusted", info });
+          },
+        );
+      }
+    });
+  }
+
+  #onLeft(): void {
+    if (this.#closed) return;
+    this.close();
+    this.#around.onLeft(this.id, this.#gossip.sequence);
   }
 
   #send(to: PkiId, envelope: Envelope, lane: "control" | "bulk"): void {
@@ -393,26 +521,4 @@ export class ChannelShell implements Channel, RoutableChannel {
   #closedError(): GossipError {
     return new GossipError("closed", `expected channel ${this.id} to be open, got one that was closed`);
   }
-}
-
-function channelMetrics(metrics: Metrics) {
-  const labels = ["channel"];
-  return {
-    members: metrics.gauge({
-      name: "gossip_membership_total_peers_known",
-      help: "Live peers of the channel, self excluded",
-      labels,
-    }),
-    height: metrics.gauge({ name: "gossip_state_height", help: "Number of blocks in the ledger", labels }),
-    buffered: metrics.gauge({
-      name: "gossip_payload_buffer_size",
-      help: "Blocks waiting for their turn to be committed",
-      labels,
-    }),
-    commitSeconds: metrics.histogram({
-      name: "gossip_state_commit_duration",
-      help: "Seconds that the commit of one block took",
-      labels,
-    }),
-  };
 }

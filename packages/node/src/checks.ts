@@ -8,7 +8,15 @@ import {
   verifyMessage,
 } from "@gossip/crypto";
 import type { Discovery, DiscoveryInput } from "@gossip/discovery";
-import type { AliveMessage, DecodeFailure, Envelope, GossipMessage, PkiId, StateInfo } from "@gossip/proto";
+import type {
+  AliveMessage,
+  DecodeFailure,
+  Envelope,
+  GossipMessage,
+  LeadershipMessage,
+  PkiId,
+  StateInfo,
+} from "@gossip/proto";
 import type { Pull, PullInput } from "@gossip/pull";
 import { type Clock, type MaybePromise, type WallClock, whenDone } from "@gossip/runtime";
 import type { ChannelShell } from "./channel.js";
@@ -28,6 +36,8 @@ export type GateDropReason =
   | "no-such-channel"
   | "sender-not-in-channel"
   | "subject-not-in-channel"
+  /** What stays inside an organization, of or from another one. */
+  | "not-own-organization"
   | "unknown-member"
   /** A part of a message that has an earlier part about the same subject. */
   | "repeated"
@@ -39,6 +49,12 @@ export type GateDropReason =
   | "padded"
   /** A peer asks, or an author publishes, more often than anybody needs to. */
   | "too-often"
+  /** Private data that the host program did not take; its sender is told. */
+  | "not-stored"
+  /** A question for private data that the host program could not look up; it is answered empty. */
+  | "not-answered"
+  /** Private data that was asked for and does not fit into one answer. */
+  | "answer-too-large"
   | "not-served";
 
 export interface GateOptions {
@@ -88,7 +104,7 @@ export class Checks {
   }
 
   /** Checks the author's signature with the identity that is known for it. */
-  verify<M extends AliveMessage | StateInfo>(
+  verify<M extends AliveMessage | StateInfo | LeadershipMessage>(
     message: M,
     envelope: Envelope,
     author: PkiId,

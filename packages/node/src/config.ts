@@ -47,6 +47,11 @@ export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
    * @default 5_000
    */
   readonly membershipTrackerIntervalMs: number;
+  /**
+   * How long a peer's declaration of leadership holds (`peer.gossip.election.leaderAliveThreshold`); leaders declare twice as often.
+   * @default 10_000
+   */
+  readonly leaderAliveThresholdMs: number;
   /** `peer.gossip.state.*`. */
   readonly state: StateConfig;
   /**
@@ -72,6 +77,22 @@ export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
    */
   readonly maxQuestionsPerSecond: number;
   /**
+   * Pushes of private data and questions for it, of one peer, that are worked on at a time; further ones wait on its connection.
+   * @default 16
+   */
+  readonly maxPrivateDataTasks: number;
+  /**
+   * Private data sets that one question may ask for; what is beyond is not answered. Fabric asks for those of a block, or
+   * of ten when it reconciles.
+   * @default 10_000
+   */
+  readonly maxPrivateDataDigests: number;
+  /**
+   * Bytes of private data in one answer; sets beyond it are left out, and may be asked for again. Below `maxMessageBytes`.
+   * @default 52_428_800 (50 MiB)
+   */
+  readonly maxPrivateDataBytes: number;
+  /**
    * Messages that wait for their burst at most.
    * @default 10_000
    */
@@ -94,11 +115,15 @@ export const gossipDefaults: GossipConfig = Object.freeze({
   publishStateInfoIntervalMs: 4_000,
   requestStateInfoIntervalMs: 4_000,
   membershipTrackerIntervalMs: 5_000,
+  leaderAliveThresholdMs: 10_000,
   state: stateDefaults,
   minStateInfoGapMs: 250,
   maxStateInfoBytes: 65_536,
   maxSnapshotBytes: 4 * 1024 * 1024,
   maxQuestionsPerSecond: 20,
+  maxPrivateDataTasks: 16,
+  maxPrivateDataDigests: 10_000,
+  maxPrivateDataBytes: 50 * 1024 * 1024,
   maxEmitterElements: 10_000,
 });
 
@@ -111,10 +136,14 @@ const leastValues = [
   ["publishStateInfoIntervalMs", 1],
   ["requestStateInfoIntervalMs", 1],
   ["membershipTrackerIntervalMs", 1],
+  ["leaderAliveThresholdMs", 1],
   ["minStateInfoGapMs", 1],
   ["maxStateInfoBytes", 1],
   ["maxSnapshotBytes", 1],
   ["maxQuestionsPerSecond", 1],
+  ["maxPrivateDataTasks", 1],
+  ["maxPrivateDataDigests", 1],
+  ["maxPrivateDataBytes", 1],
   ["maxEmitterElements", 1],
 ] as const;
 

@@ -1,9 +1,14 @@
 import { GossipError } from "@gossip/runtime";
 
+/** Whether it is `host:port` with a port that can be dialled. */
+export function isEndpoint(endpoint: string): boolean {
+  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^:\s]+):(\d{1,5})$/.exec(endpoint) ?? [];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
+}
+
 /** @throws GossipError `invalid-argument` unless `endpoint` is `host:port` with a port that can be dialled. */
 export function checkedEndpoint(what: string, endpoint: string): string {
-  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^:\s]+):(\d{1,5})$/.exec(endpoint) ?? [];
-  if (port === undefined || Number(port) < 1 || Number(port) > 65_535) {
+  if (!isEndpoint(endpoint)) {
     throw new GossipError(
       "invalid-argument",
       `expected ${what} to be host:port with a port from 1 to 65535, got ${JSON.stringify(endpoint)}`,

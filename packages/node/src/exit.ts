@@ -17,6 +17,7 @@ import type {
   PeerIdentity,
   PeerTime,
   PkiId,
+  PrivateDataElement,
   Properties,
   PullType,
   StateInfo,
@@ -33,6 +34,16 @@ export interface ExitOptions {
   isIdentityPublished(): boolean;
   /** Signing failed; the message is not sent, and the next one is tried again. */
   onSigningFailed(error: unknown): void;
+}
+
+/** Tells the sender of private data that it is stored, or why not (page 11 §2). Acks have neither tag nor channel. */
+export function acknowledgement(nonce: bigint, error: string): Envelope {
+  return unsigned({ nonce, channel: "", tag: "undefined", type: "ack", error });
+}
+
+/** What is held of what a peer asked for (page 11 §8). */
+export function privateDataResponse(channel: string, nonce: bigint, elements: readonly PrivateDataElement[]): Envelope {
+  return unsigned({ nonce, channel, tag: "chan-only", type: "private-data-response", elements });
 }
 
 const noBytes = new Uint8Array(0);

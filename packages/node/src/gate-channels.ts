@@ -4,8 +4,11 @@ import {
   type BlockPayload,
   type DataMessage,
   type Envelope,
+  type LeadershipMessage,
   type MessageOf,
   type PkiId,
+  type PrivateDataMessage,
+  type PrivateDataRequest,
   readMessage,
   type StateInfo,
   type StateInfoSnapshot,
@@ -17,6 +20,7 @@ import { BoundedMap, type MaybePromise, unreachable, whenDone } from "@gossip/ru
 import type { ChannelShell } from "./channel.js";
 import { type Checked, type Checks, type GateOptions, isFirst, maxPeersInQuota } from "./checks.js";
 import { copyBytes, copyStateInfo } from "./copy.js";
+import { PrivateDataDesk, type Respond } from "./private-data.js";
 import { Quota } from "./quota.js";
 import { Relay } from "./relay.js";
 
@@ -32,13 +36,20 @@ const overheadPerTransaction = 16;
 
 /** The messages that belong to a channel. */
 export type ChannelMessage = MessageOf<
-  "state-info" | "state-info-pull-request" | "state-info-snapshot" | "data" | "state-request" | "state-response"
+  | "state-info"
+  | "state-info-pull-request"
+  | "state-info-snapshot"
+  | "data"
+  | "state-request"
+  | "state-response"
+  | "leadership"
 >;
 
 /** The part of the gate that leads to channels: finds the channel, and checks what only it can tell. */
 export class ChannelGate {
   readonly #options: GateOptions;
   readonly #checks: Checks;
+  readonly #privateData: PrivateDataDesk;
   readonly #proofs = new Quota({ burst: 1, refillMs: 1_000, maxKeys: maxPeersInQuota });
   readonly #relay: Relay;
   readonly #relayed = new Quota({ burst: 100, refillMs: 100, maxKeys: maxPeersInQuota });
@@ -47,6 +58,7 @@ export class ChannelGate {
   constructor(options: GateOptions, checks: Checks) {
     this.#options = options;
     this.#checks = checks;
+    this.#privateData = new PrivateDataDesk(options, checks);
     const { publishStateInfoIntervalMs, maxMembers } = options.config;
     // As long as in the reference, the time as a tombstone included (page 07 §9.4).
     this.#relay = new Relay({ ttlMs: 200 * publishStateInfoIntervalMs, maxAuthors: maxMembers });
@@ -75,9 +87,26 @@ export class ChannelGate {
       case "state-request":
       case "state-response":
         return this.#onState(channel, message, envelope, from);
+      case "leadership":
+        return this.#onLeadership(channel, message, envelope, from);
       default:
         return unreachable(message);
     }
+  }
+
+  handlePrivateData(
+    message: PrivateDataMessage | PrivateDataRequest,
+    from: ConnectionInfo,
+    respond: Respond,
+  ): MaybePromise<void> {
+    const channel = this.#options.channels.get(message.channel);
+    if (channel === undefined) return void this.#checks.drop(from, "no-such-channel", message.type);
+    if (!channel.isOrgInChannel(from.pkiId)) {
+      return void this.#checks.drop(from, "sender-not-in-channel", channel.id);
+    }
+    return message.type === "private-data"
+      ? this.#privateData.onPush(channel, message, from, respond)
+      : this.#privateData.onRequest(channel, message, from, respond);
   }
 
   /** State info proves its channel by MAC, everything else names it (page 07 §6). */
@@ -157,6 +186,29 @@ export class ChannelGate {
       return whenDone(verdict, (readable): Checked<StateInfo> => {
         return readable.ok ? checked : this.#checks.refuse(from, readable, `state info of ${pkiId}`);
       });
+    });
+  }
+
+  /** Kept for whoever asks who leads, and passed on to nobody: its author tells everybody itself (page 08 §3.2). */
+  #onLeadership(
+    channel: ChannelShell,
+    message: LeadershipMessage,
+    envelope: Envelope,
+    from: ConnectionInfo,
+  ): MaybePromise<void> {
+    const { identities } = this.#options;
+    const { pkiId: author } = message;
+    if (identities.orgOf(from.pkiId) !== identities.selfOrg) {
+      return void this.#checks.drop(from, "not-own-organization", "sender of a leadership message");
+    }
+    if (!identities.has(author)) return void this.#checks.drop(from, "unknown-identity");
+    if (identities.orgOf(author) !== identities.selfOrg) {
+      return void this.#checks.drop(from, "not-own-organization", "author of a leadership message");
+    }
+    if (!channel.wantsLeadership(message)) return void this.#checks.drop(from, "not-news");
+    if (!this.#checks.mayAsk(from, `leadership of ${channel.id}`)) return;
+    return whenDone(this.#checks.verify(message, envelope, author, from), (checked) => {
+      if (typeof checked !== "string") channel.onLeadership(checked);
     });
   }
 

@@ -60,11 +60,21 @@ export class Gate {
     this.#lanes.take(received);
   }
 
-  #handle({ from, bytes }: Received): MaybePromise<void> {
+  #handle({ from, bytes, respond }: Received): MaybePromise<void> {
     const envelope = readEnvelope(bytes, { maxBytes: this.#options.config.maxMessageBytes });
     if (!envelope.ok) return void this.#checks.drop(from, envelope.reason, envelope.detail);
     const message = readMessage(envelope.value.payload);
     if (!message.ok) return void this.#checks.drop(from, message.reason, message.detail);
+    switch (message.value.type) {
+      // Nobody looks at the tags of these; some have none that would be legal (page 11 §2).
+      case "private-data":
+      case "private-data-request":
+        return this.#channels.handlePrivateData(message.value, from, respond);
+      case "private-data-response":
+      case "ack":
+        // This version pushes and asks for nothing that would be answered so.
+        return void this.#checks.drop(from, "unsolicited", message.value.type);
+    }
     const illegal = illegalTag(message.value);
     if (illegal !== undefined) return void this.#checks.drop(from, "illegal-tag", illegal);
     return this.#dispatch(message.value, envelope.value, from);
@@ -85,16 +95,16 @@ export class Gate {
       case "update":
         return message.pullType === "identity"
           ? this.#onIdentityPull(message, from)
-          : void this.#checks.drop(from, "not-served");
+          : // A peer that has no blocks to be pulled gives a hello no answer either (page 05 §3).
+            void this.#checks.drop(from, "not-served");
       case "state-info":
       case "state-info-pull-request":
       case "state-info-snapshot":
       case "data":
       case "state-request":
       case "state-response":
-        return this.#channels.handle(message, envelope, from);
       case "leadership":
-        return void this.#checks.drop(from, "not-served");
+        return this.#channels.handle(message, envelope, from);
       default:
         return void this.#checks.drop(from, "unexpected-type", message.type);
     }

@@ -1,11 +1,15 @@
 export type {
   Channel,
   ChannelMemberView,
+  ChannelUpdate,
   GossipNode,
   JoinOptions,
+  LeaderView,
   MemberView,
   NodeEvents,
   NodeOptions,
+  PrivateDataHandler,
+  PrivateDataPeer,
   Refusal,
 } from "./api.js";
 export { type GossipConfig, type GossipOptions, gossipDefaults, resolveGossipConfig } from "./config.js";

@@ -14,6 +14,7 @@ import {
   type Clock,
   GossipError,
   type Logger,
+  type MaybePromise,
   noMetrics,
   type Random,
   type Run,
@@ -27,12 +28,22 @@ import {
   wallMillis,
   whenDone,
 } from "@gossip/runtime";
-import type { Channel, GossipNode, JoinOptions, MemberView, NodeEvents, NodeOptions, Refusal } from "./api.js";
-import { ChannelShell } from "./channel.js";
+import { Anchors } from "./anchors.js";
+import type {
+  Channel,
+  ChannelUpdate,
+  GossipNode,
+  JoinOptions,
+  MemberView,
+  NodeEvents,
+  NodeOptions,
+  Refusal,
+} from "./api.js";
+import { ChannelShell, type ChannelSurroundings } from "./channel.js";
 import type { GateDrop } from "./checks.js";
 import { type GossipConfig, resolveGossipConfig } from "./config.js";
 import { Emitter, type EmitterInput } from "./emitter.js";
-import { checkedEndpoint, hostOf } from "./endpoint.js";
+import { checkedEndpoint, hostOf, isEndpoint } from "./endpoint.js";
 import { Exit } from "./exit.js";
 import { Gate } from "./gate.js";
 import { makeIdentityItems } from "./identity-items.js";
@@ -84,6 +95,9 @@ class NodeShell implements GossipNode {
   readonly #pullRun: Run<PullInput<Envelope>>;
   readonly #emitterRun: Run<EmitterInput<Emission>>;
   readonly #channels = new Map<string, ChannelShell>();
+  readonly #anchors: Anchors;
+  /** Above the sequences of all state infos of channels that were left. */
+  #afterSequence = 0n;
   readonly #listeners: Listeners;
   readonly #timers = new Set<Timer>();
   #closing: Promise<void> | undefined;
@@ -200,6 +214,12 @@ class NodeShell implements GossipNode {
     this.#discoveryRun = run(this.#discovery, { clock, onFault, perform: tables.discovery });
     this.#pullRun = run(pull, { clock, onFault, perform: tables.pull });
     this.#emitterRun = run(emitter, { clock, onFault, perform: tables.emitter });
+    this.#anchors = new Anchors({
+      selfOrg: this.org,
+      own: [this.endpoint, options.externalEndpoint ?? ""],
+      bootstrap: options.bootstrap ?? [],
+      toDiscovery: (input) => this.#discoveryRun.push(input),
+    });
     this.#start();
   }
 
@@ -243,7 +263,16 @@ class NodeShell implements GossipNode {
     const { anchors = [] } = options;
     for (const { endpoint } of anchors) checkedEndpoint("an anchor", endpoint);
     // Our own incarnation and not the time of joining, which the next life would have to exceed as well.
-    const channel = new ChannelShell(id, options, this.incarnation, {
+    const channel = new ChannelShell(id, options, this.incarnation, this.#surroundings());
+    this.#channels.set(id, channel);
+    this.#judgeIdentities();
+    channel.start();
+    this.#anchors.set(id, anchors);
+    return channel;
+  }
+
+  #surroundings(): ChannelSurroundings {
+    return {
       self: this.pkiId,
       selfOrg: this.org,
       clock: this.#clock,
@@ -254,25 +283,27 @@ class NodeShell implements GossipNode {
       exit: this.#exit,
       drops: this.#drops,
       membership: this.#views,
+      crypto: this.#crypto,
+      afterSequence: this.#afterSequence,
       comm: () => this.#comm,
       endpointOf: (pkiId) => this.#views.address(pkiId).endpoint,
       memberView: (pkiId) => this.#views.viewOf(pkiId),
       emit: (element) => this.#emitterRun.push({ type: "add", element }),
-      onBlockRefused: (from, detail) => {
+      onBlockRefused: (from, reason, detail) => {
         const org = from === undefined ? "" : (this.#identities.orgOf(from) ?? "");
-        this.#refuse({ what: "block", from: from ?? "orderer", org, reason: "broken-chain", detail });
+        this.#refuse({ what: "block", from: from ?? "orderer", org, reason, detail });
       },
+      mayRead: (channel, { message, envelope }) => {
+        const identity = this.#identities.get(message.pkiId, this.#clock.now());
+        if (identity === undefined) return false;
+        const verdict = this.#crypto.verifyByChannel(channel, identity, envelope.signature, envelope.payload);
+        return whenDone(verdict, ({ ok }) => ok);
+      },
+      judgeIdentities: () => this.#judgeIdentities(),
+      onUpdated: (channel, update, removed) => this.#onUpdated(channel, update, removed),
+      onLeft: (channel, sequence) => this.#onLeft(channel, sequence),
       onFault: (error) => this.#onFault(error),
-    });
-    this.#channels.set(id, channel);
-    this.#judgeIdentities();
-    channel.start();
-    for (const { org, endpoint } of anchors) {
-      if (endpoint === this.endpoint || endpoint === this.#options.externalEndpoint) continue;
-      const role = org === this.org ? "own-anchor" : "foreign-anchor";
-      this.#discoveryRun.push({ type: "connect", endpoint, role });
-    }
-    return channel;
+    };
   }
 
   setMetadata(metadata: Uint8Array): void {
@@ -351,11 +382,39 @@ class NodeShell implements GossipNode {
   }
 
   /** Whom we trust has changed: judge all identities anew, and forget whom we refused lately. */
-  #judgeIdentities(): void {
+  #judgeIdentities(): MaybePromise<void> {
     const removed = this.#identities.suspect(() => true, this.#clock.now(), wallMillis(this.#wall));
-    whenDone(removed, (gone) => {
+    return whenDone(removed, (gone) => {
       for (const one of gone) this.#withdraw(one);
     });
+  }
+
+  #onUpdated(channel: string, { anchors }: ChannelUpdate, removed: readonly OrgId[]): void {
+    // They come from a config block, which must not keep the blocks behind it from being committed.
+    const diallable = anchors.filter(({ endpoint }) => isEndpoint(endpoint));
+    for (const { org, endpoint } of anchors) {
+      if (!isEndpoint(endpoint)) this.#log.warn("an anchor peer that cannot be dialled", { channel, org, endpoint });
+    }
+    this.#anchors.set(channel, diallable);
+    this.#judgeIdentities();
+    this.#parting(removed, `its organization left ${channel}`);
+  }
+
+  #onLeft(channel: string, sequence: bigint): void {
+    this.#channels.delete(channel);
+    if (sequence > this.#afterSequence) this.#afterSequence = sequence;
+    this.#anchors.set(channel, []);
+    this.#log.info("channel left", { channel });
+  }
+
+  /** Closes the connections to organizations that no channel of ours has any more; who is still trusted may come back. */
+  #parting(organizations: readonly OrgId[], detail: string): void {
+    const channels = [...this.#channels.values()];
+    const strange = organizations.filter((org) => !channels.some((channel) => channel.hasOrganization(org)));
+    for (const { pkiId } of this.#comm.connections) {
+      const org = this.#identities.orgOf(pkiId);
+      if (org !== undefined && strange.includes(org)) this.#comm.disconnect(pkiId, detail);
+    }
   }
 
   /** An identity is gone: nobody is told of it any more, its member is forgotten, its connection closed. */
