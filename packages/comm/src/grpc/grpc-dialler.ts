@@ -30,7 +30,7 @@ export interface GrpcDiallerOptions {
 export class GrpcDialler {
   readonly #options: GrpcDiallerOptions;
   /** One for all dials: reading the authorities anew for each would cost more than the handshake. */
-  readonly #context: SecureContext | undefined;
+  #context: SecureContext | undefined;
   readonly #channel: ClientOptions;
 
   constructor(options: GrpcDiallerOptions) {
@@ -51,6 +51,11 @@ export class GrpcDialler {
       "grpc.service_config_disable_resolution": 1,
       "grpc.enable_channelz": 0,
     };
+  }
+
+  /** What is dialled from now on is judged by this. */
+  setContext(context: SecureContext): void {
+    this.#context = context;
   }
 
   /** Fails as soon as a connection has failed: trying again is the business of whoever dials. */

@@ -1,6 +1,11 @@
 import type { Http2Session } from "node:http2";
 import { createServer as createTcpServer, type Socket, type Server as TcpServer } from "node:net";
-import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type TLSSocket,
+  Server as TlsServer,
+} from "node:tls";
 import { type Counter, errorText, GossipError, type Logger, noMetrics, silentLogger } from "@gossip/runtime";
 import { Metadata, Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { type GrpcStream, http2StreamOf, type InboundCall, InboundGrpcStream } from "./grpc-stream.js";
@@ -20,6 +25,8 @@ export interface GrpcListener {
   onStream: ((stream: GrpcStream) => void) | undefined;
   /** Told of the end of each stream it gave. */
   onOver: ((stream: GrpcStream) => void) | undefined;
+  /** Who connects from now on is judged by this; nothing happens without TLS. */
+  setMaterial(material: SecureContextOptions): void;
   /** Cuts what is left. */
   close(): Promise<void>;
 }
@@ -132,6 +139,10 @@ class Listener implements GrpcListener {
     const address = this.#tcp.address();
     if (address === null || typeof address === "string") return this.#options.listen;
     return address.family === "IPv6" ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
+  }
+
+  setMaterial(material: SecureContextOptions): void {
+    if (this.#tcp instanceof TlsServer) this.#tcp.setSecureContext(material);
   }
 
   close(): Promise<void> {

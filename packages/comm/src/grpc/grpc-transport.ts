@@ -1,15 +1,32 @@
-import type { Timer } from "@gossip/runtime";
+import { createSecureContext } from "node:tls";
+import { GossipError, type Timer } from "@gossip/runtime";
 import type { DialResult, PingResult, Stream, Transport } from "../ports.js";
 import { GrpcDialler, type GrpcDiallerOptions } from "./grpc-dialler.js";
 import { type GrpcListener, openGrpcListener } from "./grpc-listener.js";
 import type { GrpcStream } from "./grpc-stream.js";
-import { type GrpcLimits, type GrpcTransportOptions, resolveGrpcLimits } from "./options.js";
-import { clientSide } from "./tls.js";
+import {
+  type GrpcLimits,
+  type GrpcTls,
+  type GrpcTransportOptions,
+  resolveGrpcLimits,
+  type TlsRoots,
+} from "./options.js";
+import { clientSide, serverSide } from "./tls.js";
 
 /** A transport over gRPC, as a Fabric peer speaks it. */
 export interface GrpcTransport extends Transport, AsyncDisposable {
   /** The `host:port` it is bound to. */
   readonly endpoint: string;
+  /**
+   * Replaces the authorities of servers and clients, as a channel's configuration does when an organization comes or goes
+   * (protocol page 13 §7.1). Connections that are open stay; those that begin from now on are judged anew. With
+   * `clientAuthRequired`, clients are shown the names of all `clientRoots`, and a Fabric peer sends its certificate only
+   * when its own authority is among them (§7.2).
+   *
+   * @throws GossipError `invalid-config` when one of them is no certificate: then nothing is replaced; `invalid-argument`
+   * without TLS.
+   */
+  setTlsRoots(roots: TlsRoots): void;
 }
 
 /**
@@ -22,9 +39,17 @@ export interface GrpcTransport extends Transport, AsyncDisposable {
  */
 export async function createGrpcTransport(options: GrpcTransportOptions): Promise<GrpcTransport> {
   const limits = resolveGrpcLimits(options.limits);
-  const tls = options.tls && { ...clientSide(options.tls), serverNameOverride: options.tls.serverNameOverride };
+  // Before anything is bound, for it may find that something does not fit.
+  const dialled = options.tls && { ...clientSide(options.tls), serverNameOverride: options.tls.serverNameOverride };
   const listener = await openGrpcListener(options, limits);
-  return new ListeningTransport(listener, limits, tls);
+  return new ListeningTransport({ listener, limits, tls: options.tls, dialled });
+}
+
+interface Parts {
+  readonly listener: GrpcListener;
+  readonly limits: GrpcLimits;
+  readonly tls: GrpcTls | undefined;
+  readonly dialled: GrpcDiallerOptions["tls"] | undefined;
 }
 
 class ListeningTransport implements GrpcTransport {
@@ -33,19 +58,35 @@ class ListeningTransport implements GrpcTransport {
   readonly #listener: GrpcListener;
   readonly #dialler: GrpcDialler;
   readonly #limits: GrpcLimits;
+  #tls: GrpcTls | undefined;
   readonly #streams = new Set<GrpcStream>();
   /** What to call to end a dial or ping in progress; its callback is told. */
   readonly #pending = new Set<() => void>();
   #onStreamOver: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(listener: GrpcListener, limits: GrpcLimits, tls: GrpcDiallerOptions["tls"] | undefined) {
+  constructor({ listener, limits, tls, dialled }: Parts) {
+    this.#tls = tls;
     this.secure = tls !== undefined;
     this.endpoint = listener.endpoint;
     this.#listener = listener;
     listener.onOver = (stream) => this.#forget(stream);
     this.#limits = limits;
-    this.#dialler = new GrpcDialler({ limits, ...(tls && { tls }), onOver: (stream) => this.#forget(stream) });
+    const onOver = (stream: GrpcStream) => this.#forget(stream);
+    this.#dialler = new GrpcDialler({ limits, ...(dialled && { tls: dialled }), onOver });
+  }
+
+  setTlsRoots({ roots, clientRoots }: TlsRoots): void {
+    if (this.#tls === undefined) {
+      throw new GossipError("invalid-argument", "expected a transport with TLS, got one without");
+    }
+    const { clientRoots: _, ...rest } = this.#tls;
+    const tls: GrpcTls = { ...rest, roots, ...(clientRoots && { clientRoots }) };
+    // Both before either is replaced, for each may find that something is no certificate.
+    const [server, context] = [serverSide(tls), createSecureContext(clientSide(tls).material)];
+    this.#listener.setMaterial(server.material);
+    this.#dialler.setContext(context);
+    this.#tls = tls;
   }
 
   listen(onStream: (stream: Stream) => void): void {

@@ -1,5 +1,12 @@
 export { createGrpcTransport, type GrpcTransport } from "./grpc-transport.js";
-export { type GrpcLimits, type GrpcTls, type GrpcTransportOptions, grpcLimitDefaults, type Pem } from "./options.js";
+export {
+  type GrpcLimits,
+  type GrpcTls,
+  type GrpcTransportOptions,
+  grpcLimitDefaults,
+  type Pem,
+  type TlsRoots,
+} from "./options.js";
 export { tlsCertHash } from "./tls.js";
 export {
   createTlsAuthority,

@@ -25,6 +25,14 @@ export interface GrpcTls {
   readonly serverNameOverride?: string;
 }
 
+/** Whom a transport trusts at the level of TLS, when that changes while it is open. */
+export interface TlsRoots {
+  /** Authorities of the servers we dial. */
+  readonly roots: readonly Pem[];
+  /** Authorities of the clients that dial us, all of them, when `clientAuthRequired`. @default roots */
+  readonly clientRoots?: readonly Pem[];
+}
+
 /** Where a gRPC transport listens, how it is secured, and what bounds it. */
 export interface GrpcTransportOptions {
   /** `host:port` to listen on; port 0 takes a free one. */
