@@ -1,0 +1,81 @@
+/**
+ * Stories of a seat in a real Fabric network, told once with a Go peer in the seat, which proves the story, and once with
+ * our node. One after the other: each starts a network of its own, and all want the same few processors.
+ */
+
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, test } from "vitest";
+import { type Binaries, binaries, skipReason } from "./harness/binaries.js";
+import { complaints } from "./harness/complaints.js";
+import { FabricNetwork } from "./harness/network.js";
+import type { Seat } from "./harness/peer.js";
+import { type Scenario, Stage } from "./harness/scenario.js";
+import { type Result, table } from "./harness/table.js";
+import { blocks } from "./scenarios/blocks.js";
+import { configuration } from "./scenarios/configuration.js";
+import { membership } from "./scenarios/membership.js";
+import { privateData } from "./scenarios/private-data.js";
+
+const storyTimeoutMs = 240_000;
+const kept = fileURLToPath(new URL("../../.gossip/fabric/", import.meta.url));
+
+const wantedSeats = new Set((process.env["FABRIC_SEATS"] ?? "go,ours").split(","));
+const results: Result[] = [];
+/** By scenario and seat: what Go peers complained of. */
+const heard = new Map<string, ReadonlyMap<string, string>>();
+
+const skipV3 = binaries === undefined || !binaries.isV3;
+
+describe.sequential(`in a real Fabric network (skipped when ${skipReason})`, () => {
+  for (const scenario of [...membership, ...blocks, ...privateData, ...configuration]) {
+    const isV3 = scenario.shape.capability === "V3_0";
+    for (const seat of scenario.seats.filter((one) => wantedSeats.has(one))) {
+      const name = `${scenario.name}: ${seat === "go" ? "a Go peer" : "our node"} in the seat`;
+      test.skipIf(isV3 ? skipV3 : binaries === undefined)(
+        `${name} (skipped when ${isV3 ? `${skipReason} or names a release before v3` : skipReason})`,
+        async () => {
+          if (binaries !== undefined) await tell(scenario, seat, binaries);
+        },
+        storyTimeoutMs,
+      );
+    }
+  }
+});
+
+afterAll(() => {
+  if (binaries === undefined) return;
+  const text = table(binaries.version, results);
+  process.stdout.write(`\n${text}\n`);
+  mkdirSync(kept, { recursive: true });
+  writeFileSync(join(kept, `results-${binaries.version}.md`), text);
+});
+
+async function tell(scenario: Scenario, seat: Seat, release: Binaries): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), "gossip-fabric-"));
+  const started = performance.now();
+  const { shape, peerEnv, alterOrganizations } = scenario;
+  const network = await FabricNetwork.create({
+    dir,
+    binaries: release,
+    shape,
+    ...(peerEnv === undefined ? {} : { peerEnv }),
+    ...(alterOrganizations === undefined ? {} : { alterOrganizations }),
+  });
+  const stage = new Stage(network, seat);
+  let outcome: Result["outcome"] = "failed";
+  try {
+    await scenario.run(stage);
+    outcome = "passed";
+  } finally {
+    await network.close();
+    heard.set(`${scenario.name}/${seat}`, complaints(network, stage.seated));
+    results.push({ scenario: scenario.name, seat, outcome, seconds: (performance.now() - started) / 1000 });
+    const logs = join(kept, `${scenario.name.replaceAll(/[^a-z0-9]+/gi, "-").slice(0, 60)}-${seat}`);
+    rmSync(logs, { recursive: true, force: true });
+    if (outcome === "failed") cpSync(join(dir, "logs"), logs, { recursive: true });
+    rmSync(dir, { recursive: true, force: true });
+  }
+}

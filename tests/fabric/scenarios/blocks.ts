@@ -1,0 +1,118 @@
+import { expect } from "vitest";
+import { ordererBlocks, peerBlocks } from "../harness/blocks.js";
+import { bothSeats, ourSeat, quickMembership, type Scenario } from "../harness/scenario.js";
+import { twoOrganizations } from "../harness/shape.js";
+import { waitForView } from "../harness/views.js";
+
+const viewPatienceMs = 30_000;
+/** More than a responder gives at once and a requester buffers. */
+const many = 60;
+
+export const blocks: readonly Scenario[] = [
+  {
+    name: "as static leader of its organization it brings every block to Go peers that ask no orderer",
+    shape: twoOrganizations,
+    seats: bothSeats,
+    async run(stage) {
+      const { network } = stage;
+      const followers = [network.peer("Org1", 0), network.peer("Org1", 1)];
+      const [seat, other] = [network.peer("Org1", 2), network.peer("Org2", 0)];
+      const all = [...followers, seat, other];
+      await network.startOrderers();
+      await stage.sit(seat, { leader: true });
+      await Promise.all([...followers.map((peer) => peer.start()), other.start({ leader: true })]);
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+      for (let round = 1; round <= 5; round++) {
+        await network.submit(4);
+        await network.settled(all, 1 + 4 * round);
+      }
+      // Without the seat nothing new arrives, which shows whom it came through.
+      await seat.stop();
+      await network.submit(3);
+      expect(await network.settled([other], 24)).toBe(24);
+      expect(await Promise.all(followers.map((peer) => peer.height()))).toEqual([21, 21]);
+      await stage.sit(seat, { leader: true });
+      await network.settled(all, 24);
+      expect(await peerBlocks(network, seat, 24)).toEqual(await ordererBlocks(network, 24));
+    },
+  },
+  {
+    name: "two organizations that have no other peers run on a real orderer",
+    shape: twoOrganizations,
+    seats: bothSeats,
+    async run(stage) {
+      const { network } = stage;
+      const leaders = [network.peer("Org1", 0), network.peer("Org2", 0)];
+      const followers = [network.peer("Org1", 1), network.peer("Org2", 1)];
+      const all = [...leaders, ...followers];
+      await network.startOrderers();
+      await Promise.all(leaders.map((peer) => stage.sit(peer, { leader: true })));
+      await Promise.all(followers.map((peer) => stage.sit(peer)));
+      for (let round = 1; round <= 5; round++) {
+        await network.submit(4);
+        await network.settled(all, 1 + 4 * round);
+      }
+      await waitForView(all, all, { patienceMs: viewPatienceMs, height: 21 });
+      const wanted = await ordererBlocks(network, 21);
+      for (const peer of all) expect(await peerBlocks(network, peer, 21), peer.name).toEqual(wanted);
+    },
+  },
+  {
+    name: "a Go peer that joins when nobody else is left, orderer included, catches up by state transfer",
+    shape: twoOrganizations,
+    seats: bothSeats,
+    peerEnv: quickMembership,
+    async run(stage) {
+      const { network } = stage;
+      const [leader, late, seat] = [network.peer("Org1", 0), network.peer("Org1", 1), network.peer("Org1", 2)];
+      await network.startOrderers();
+      await leader.start({ leader: true });
+      await stage.sit(seat);
+      await network.submit(many);
+      const height = await network.settled([leader, seat], 1 + many);
+      await leader.stop();
+      await network.orderer.stop();
+      await late.start({ bootstrap: [seat] });
+      await network.settled([late, seat], height);
+      await waitForView([late, seat], [late, seat], { patienceMs: viewPatienceMs, height });
+    },
+  },
+  {
+    name: "joining late, with only a Go peer left, it catches up from it",
+    shape: twoOrganizations,
+    seats: bothSeats,
+    peerEnv: quickMembership,
+    async run(stage) {
+      const { network } = stage;
+      const [leader, seat] = [network.peer("Org1", 0), network.peer("Org1", 2)];
+      await network.startOrderers();
+      await leader.start({ leader: true });
+      await network.submit(many);
+      const height = await network.settled([leader], 1 + many);
+      const wanted = await ordererBlocks(network, height);
+      await network.orderer.stop();
+      await stage.sit(seat);
+      await network.settled([leader, seat], height);
+      await waitForView([leader, seat], [leader, seat], { patienceMs: viewPatienceMs, height });
+      expect(await peerBlocks(network, seat, height)).toEqual(wanted);
+    },
+  },
+  {
+    name: "nothing is fetched from an orderer with a certificate of another authority",
+    shape: twoOrganizations,
+    seats: ourSeat,
+    async run(stage) {
+      const { network } = stage;
+      const seat = network.peer("Org1", 0);
+      await network.startOrderers();
+      await network.submit(1);
+      const impostor = network.peer("Org1", 1);
+      // Whoever answers at the orderer's address must have its organization's certificate.
+      await network.orderer.stop();
+      await impostor.start({ env: { CORE_PEER_LISTENADDRESS: network.orderer.endpoint } });
+      await stage.sit(seat, { leader: true });
+      await expect.poll(async () => (await seat.channel()).deliver?.lastFailure, { timeout: 30_000 }).toBeTruthy();
+      expect(await seat.height()).toBe(1);
+    },
+  },
+];

@@ -1,0 +1,99 @@
+import { expect } from "vitest";
+import { ordererBlocks, peerBlocks } from "../harness/blocks.js";
+import { applicationGroup, organizationGroup, setAnchors, updateConfig } from "../harness/config-update.js";
+import { bothSeats, quickMembership, type Scenario } from "../harness/scenario.js";
+import { mspIdOf, org1, org2, org3, twoOrganizations } from "../harness/shape.js";
+import { waitForView } from "../harness/views.js";
+
+const viewPatienceMs = 30_000;
+
+export const configuration: readonly Scenario[] = [
+  {
+    name: "a third organization joins and anchor peers change while all run",
+    shape: { ...twoOrganizations, later: [org3] },
+    seats: bothSeats,
+    peerEnv: quickMembership,
+    async run(stage) {
+      const { network } = stage;
+      const [a, b, seat] = [network.peer("Org1", 0), network.peer("Org1", 1), network.peer("Org1", 2)];
+      const [other, third] = [network.peer("Org2", 0), network.peer("Org3", 0)];
+      const before = [a, b, other, seat];
+      const all = [...before, third];
+      await network.startOrderers();
+      await a.start({ leader: true });
+      await Promise.all([b.start(), other.start({ leader: true }), stage.sit(seat)]);
+      await waitForView(before, before, { patienceMs: viewPatienceMs });
+
+      const group = await organizationGroup(network, "Org3");
+      await updateConfig(network, [a, other], ({ channel_group }) => {
+        const application = channel_group.groups["Application"];
+        if (application !== undefined) application.groups[mspIdOf("Org3")] = group;
+      });
+      await network.settled(before, 2);
+      await third.start({ leader: true });
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+
+      // The seat becomes the only anchor of its organization; then the third starts anew, and has no other way.
+      await updateConfig(network, [a], (config) => setAnchors(applicationGroup(config, "Org1"), [seat]));
+      await updateConfig(network, [other], (config) => setAnchors(applicationGroup(config, "Org2"), []));
+      await network.submit(2);
+      const height = await network.settled(all, 6);
+      await third.stop();
+      await third.start({ leader: true });
+      await waitForView(all, all, { patienceMs: viewPatienceMs, height });
+      expect(await peerBlocks(network, seat, height)).toEqual(await ordererBlocks(network, height));
+    },
+  },
+  {
+    name: "four BFT orderers in a channel of capability V3_0, one of which dies",
+    shape: { ...twoOrganizations, consensus: "bft", orderers: 4, capability: "V3_0" },
+    seats: bothSeats,
+    async run(stage) {
+      const { network } = stage;
+      const [a, b, other, seat] = [
+        network.peer("Org1", 0),
+        network.peer("Org1", 1),
+        network.peer("Org2", 0),
+        network.peer("Org1", 2),
+      ];
+      const all = [a, b, other, seat];
+      await network.startOrderers();
+      await a.start({ leader: true });
+      await Promise.all([b.start(), other.start({ leader: true }), stage.sit(seat, { leader: true })]);
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+      await network.submit(10);
+      const height = await network.settled(all, 2);
+      await network.orderers[3]?.kill();
+      await network.submit(10);
+      const last = await network.settled(all, height + 1);
+      expect(await peerBlocks(network, seat, last)).toEqual(await ordererBlocks(network, last));
+    },
+  },
+  {
+    name: "an organization whose peers sign with Ed25519, in a channel of capability V3_0",
+    shape: {
+      ...twoOrganizations,
+      organizations: [{ ...org1, keys: "ed25519" }, org2],
+      capability: "V3_0",
+    },
+    seats: bothSeats,
+    async run(stage) {
+      const { network } = stage;
+      const [a, b, other, seat] = [
+        network.peer("Org1", 0),
+        network.peer("Org1", 1),
+        network.peer("Org2", 0),
+        network.peer("Org1", 2),
+      ];
+      const all = [a, b, other, seat];
+      await network.startOrderers();
+      await stage.sit(seat, { leader: true });
+      await Promise.all([a.start(), b.start(), other.start({ leader: true })]);
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+      await network.submit(10);
+      const height = await network.settled(all, 11);
+      await waitForView(all, all, { patienceMs: viewPatienceMs, height });
+      expect(await peerBlocks(network, seat, height)).toEqual(await ordererBlocks(network, height));
+    },
+  },
+];
