@@ -162,10 +162,13 @@ describe("readPeerConfig", () => {
       warnings: [],
     });
     const rootPublicKey = new Uint8Array(Buffer.from(rootHex, "hex"));
-    expect(config.trust.organizations).toEqual([
-      { id: "Org1", rootPublicKey },
-      { id: "Org2", rootPublicKey },
-    ]);
+    expect(config.trust).toMatchObject({
+      type: "ed25519",
+      organizations: [
+        { id: "Org1", rootPublicKey },
+        { id: "Org2", rootPublicKey },
+      ],
+    });
     const pem = (text: string) => new TextEncoder().encode(text);
     expect(config.tls).toEqual({
       cert: pem(pairs.server.cert),
@@ -203,26 +206,22 @@ describe("readPeerConfig", () => {
     };
     const { warnings } = await read(content, { CORE_VM_ENDPOINT: "unix:///x", PATH: "/bin" });
     expect(warnings).toEqual([
-      `${file}: ignored what has no meaning here: peer.gossip.pulInterval, peer.gossip.pvtData, vm, CORE_VM_ENDPOINT`,
+      `${file}: ignored what has no meaning here: peer.gossip.pulInterval, peer.gossip.pvtData.btlPullMargin, vm, CORE_VM_ENDPOINT`,
     ]);
   });
 
   it.each([
     [
-      withPeer({ deliveryclient: { blockGossipEnabled: false } }),
-      "peer.deliveryclient.blockGossipEnabled has no effect: a leader gossips the blocks it pulls",
-    ],
-    [
       withGossip({ useLeaderElection: true }),
-      "peer.gossip.useLeaderElection has no effect yet: leaders are those with peer.gossip.orgLeader",
+      "peer.gossip.useLeaderElection has no effect yet: this peer never stands for election, and its organization needs another leader, an elected one or one with peer.gossip.orgLeader",
     ],
     [
       { ...minimal, metrics: { provider: "statsd" } },
-      "metrics.provider statsd is not supported, nothing is counted: expected prometheus or disabled",
+      "ignored what has no meaning here: metrics.provider statsd (nothing is counted: prometheus and disabled are supported)",
     ],
     [
       { ...minimal, logging: { format: "%{color}%{message}" } },
-      "logging.format %{color}%{message} is not supported: lines are written as for console",
+      "ignored what has no meaning here: logging.format %{color}%{message} (lines are written as for console)",
     ],
   ])("warns of what it cannot do (%#)", async (content, warning) => {
     expect((await read(content)).warnings).toEqual([`${file}: ${warning}`]);
@@ -300,8 +299,12 @@ describe("readPeerConfig", () => {
       { ...minimal, logging: { format: "xml" } },
       'logging.format to be json or console, got "xml"',
     ],
-    ["another kind of trust", withPeer({ trust: "x509" }), 'peer.trust to be ed25519, got "x509"'],
-    ["no trust", withPeer({ trust: null }), "peer.trust to be ed25519, got nothing"],
+    ["another kind of trust", withPeer({ trust: "x509" }), 'peer.trust to be fabric or ed25519, got "x509"'],
+    [
+      "no trust",
+      withPeer({ trust: null }),
+      "peer.trust to be ed25519, or peer.mspConfigPath to be the path of an MSP folder, got nothing",
+    ],
     ["no name", withPeer({ id: null }), "peer.id to be a name, got nothing"],
     ["no organization", withPeer({ localMspId: null }), "peer.localMspId to be an MSP identifier, got nothing"],
     ["no identity", withPeer({ identity: null }), "peer.identity.file to be the path of a file, got nothing"],
@@ -362,9 +365,9 @@ describe("readPeerConfig", () => {
       "peer.gossip.sendBuffBytes to be at least peer.maxRecvMsgSize (104857600), got 1000",
     ],
     [
-      "protection that it cannot give",
+      "an operations service with TLS and without its files",
       { ...minimal, operations: { listenAddress: "127.0.0.1:0", tls: { enabled: true } } },
-      "operations.tls.enabled to be false: the operations service speaks plain HTTP, got true",
+      "operations.tls.cert.file to be the path of a file while operations.tls.enabled is true, got nothing",
     ],
     [
       "TLS without its files",

@@ -18,16 +18,23 @@ export class ConfigRefusals {
 
   /** `expected` completes "expected KEY …"; `got` is what the file holds unless said otherwise. */
   refuse(key: string, expected: string, got: string = this.#shown(key), cause?: unknown): GossipError {
-    const subject = key === "" ? "the file" : key;
-    return new GossipError("invalid-config", `${this.#sourceOf(key)}: expected ${subject} ${expected}, got ${got}`, {
-      cause,
-    });
+    return new GossipError("invalid-config", this.describe(key, expected, got), { cause });
+  }
+
+  /** The words of a refusal, for what is only warned of. */
+  describe(key: string, expected: string, got: string = this.#shown(key)): string {
+    return this.tell(key, `expected ${key === "" ? "the file" : key} ${expected}, got ${got}`);
+  }
+
+  /** `text` with the place that its key comes from: the environment variable that set it, or the file. */
+  tell(key: string, text: string): string {
+    return `${this.#sourceOf(key)}: ${text}`;
   }
 
   /** What other code refused in its own words, with the place it came from: a key, and the file it names if any. */
   wrap(key: string, error: unknown, path?: string): GossipError {
     const place = path === undefined ? key : `${key}: ${path}`;
-    return new GossipError("invalid-config", `${this.#sourceOf(key)}: ${place}: ${errorText(error)}`, { cause: error });
+    return new GossipError("invalid-config", this.tell(key, `${place}: ${errorText(error)}`), { cause: error });
   }
 
   #sourceOf(key: string): string {

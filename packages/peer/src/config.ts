@@ -33,8 +33,10 @@ export interface PeerConfig {
   readonly deliveryClient?: DeliveryClientConfig;
   /** Channels joined at start. */
   readonly channels: readonly PeerChannelConfig[];
-  /** Where the operations service listens (`operations.listenAddress`); port 0 takes a free one. @default no operations service */
-  readonly operations?: { readonly listenAddress: string };
+  /** Pings on silent connections between peers (`peer.keepalive`). */
+  readonly keepalive?: PeerKeepalive;
+  /** The service for operators (`operations`). @default none */
+  readonly operations?: OperationsConfig;
   /** `prometheus` serves `/metrics`; `disabled` counts nothing (`metrics.provider`). @default "disabled" */
   readonly metricsProvider?: "prometheus" | "disabled";
   /** @default level info, for people */
@@ -100,6 +102,36 @@ export interface DeliveryClientConfig extends Partial<DeliverConfig> {
     /** PEM: the authorities of its TLS certificate (`caCertsFile`). @default those that the channel names */
     readonly caCerts?: readonly Uint8Array[];
   }[];
+}
+
+/** `peer.keepalive.*` between peers, in milliseconds; what is absent has the default of the gRPC transport. */
+export interface PeerKeepalive {
+  /** Silence after which we ping a peer that we dialled (`client.interval`). At least 60000, or stock peers hang up. */
+  readonly clientIntervalMs?: number;
+  /** How long it may leave that unanswered (`client.timeout`). */
+  readonly clientTimeoutMs?: number;
+  /** Silence after which we ping a peer that dialled us (`interval`). */
+  readonly serverIntervalMs?: number;
+  /** How long it may leave that unanswered (`timeout`). */
+  readonly serverTimeoutMs?: number;
+}
+
+/** Where and how the operations service is served. */
+export interface OperationsConfig {
+  /** `host:port` (`operations.listenAddress`); port 0 takes a free one. */
+  readonly listenAddress: string;
+  /** HTTPS (`operations.tls`). @default none: plain HTTP, for the machine itself */
+  readonly tls?: OperationsTls;
+}
+
+/** PEM contents for `operations.tls.*`. */
+export interface OperationsTls {
+  readonly cert: Uint8Array;
+  readonly key: Uint8Array;
+  /** Authorities of the client certificates that open the pages which need one. */
+  readonly clientRootCas: readonly Uint8Array[];
+  /** Whether a connection without such a certificate ends in the TLS handshake, whatever page it is for. */
+  readonly clientAuthRequired: boolean;
 }
 
 /** How long pushed private data is kept. */

@@ -35,6 +35,7 @@ describe("openNetwork", () => {
       const [peer] = (await openNetwork(folder, {})).peers;
       // Certificates of two networks in one folder would not trust each other.
       const { tls, trust } = await readPeerConfig(peer?.config ?? "");
+      if (trust.type !== "ed25519") throw new Error(`expected the trust of a development network, got ${trust.type}`);
       const [root] = tls?.rootCerts ?? [];
       const roots = new TextDecoder().decode(root).split(/(?<=-----END CERTIFICATE-----\n)/);
       const own = new X509Certificate(tls?.cert ?? "");

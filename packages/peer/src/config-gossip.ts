@@ -1,0 +1,81 @@
+import { type GossipOptions, gossipDefaults, resolveGossipConfig } from "@gossip/node";
+import { type PeerSection, present, type Reading } from "./config-reading.js";
+import { relate } from "./config-relations.js";
+
+type GossipSection = NonNullable<PeerSection["gossip"]>;
+
+/** `peer.gossip.*`, in the options of a node; what holds between them is checked here, in the words of the file. */
+export function readGossip(reading: Reading): GossipOptions {
+  const { refusals, isFabric, warnings } = reading;
+  const { options, broken } = relate(gossipOptions(reading));
+  for (const { key, expected, got } of broken) {
+    if (!isFabric) throw refusals.refuse(key, expected, got);
+    warnings.push(`${refusals.describe(key, expected, got)}: a longer one is used`);
+  }
+  const { sendBufferBytes = gossipDefaults.sendBufferBytes, maxMessageBytes = gossipDefaults.maxMessageBytes } =
+    options;
+  if (sendBufferBytes < maxMessageBytes) {
+    const expected = `to be at least peer.maxRecvMsgSize (${maxMessageBytes})`;
+    throw refusals.refuse("peer.gossip.sendBuffBytes", expected, String(sendBufferBytes));
+  }
+  reading.checked("peer.gossip", () => resolveGossipConfig(options));
+  return options;
+}
+
+function gossipOptions({ peer, isFabric }: Reading): GossipOptions {
+  const { gossip = {}, maxRecvMsgSize } = peer;
+  // A message has to fit; whoever says nothing of the buffer gets one that is large enough.
+  const leastBuffer = Math.max(maxRecvMsgSize ?? 0, gossipDefaults.sendBufferBytes);
+  const sendBuffBytes =
+    gossip.sendBuffBytes ?? (leastBuffer > gossipDefaults.sendBufferBytes ? leastBuffer : undefined);
+  return {
+    ...present("membershipTrackerIntervalMs", gossip.membershipTrackerInterval),
+    ...present("publishCertPeriodMs", gossip.publishCertPeriod),
+    ...present("aliveTimeIntervalMs", gossip.aliveTimeInterval),
+    ...present("aliveExpirationTimeoutMs", gossip.aliveExpirationTimeout),
+    ...present("reconnectIntervalMs", gossip.reconnectInterval),
+    ...present("maxConnectionAttempts", gossip.maxConnectionAttempts),
+    ...present("msgExpirationFactor", gossip.msgExpirationFactor),
+    ...present("propagateIterations", gossip.propagateIterations),
+    ...present("propagatePeerNum", gossip.propagatePeerNum),
+    ...present("maxPropagationBurstSize", gossip.maxPropagationBurstSize),
+    ...present("maxPropagationBurstLatencyMs", gossip.maxPropagationBurstLatency),
+    ...present("pullIntervalMs", gossip.pullInterval),
+    ...present("pullPeerNum", gossip.pullPeerNum),
+    ...present("digestWaitTimeMs", gossip.digestWaitTime),
+    ...present("requestWaitTimeMs", gossip.requestWaitTime),
+    ...present("responseWaitTimeMs", gossip.responseWaitTime),
+    ...present("requestStateInfoIntervalMs", gossip.requestStateInfoInterval),
+    ...present("publishStateInfoIntervalMs", gossip.publishStateInfoInterval),
+    ...present("dialTimeoutMs", gossip.dialTimeout),
+    ...present("connTimeoutMs", gossip.connTimeout),
+    ...present("recvBufferSize", gossip.recvBuffSize),
+    ...present("recvBufferBytes", gossip.recvBuffBytes),
+    // The default of Fabric's code differs from that of its shipped file, which is ours (page 12 §7 no. 3).
+    ...present("sendBufferSize", gossip.sendBuffSize ?? (isFabric ? 20 : undefined)),
+    ...present("sendBufferBytes", sendBuffBytes),
+    ...present("maxMessageBytes", maxRecvMsgSize),
+    ...present("maxConnections", gossip.maxConnections),
+    ...present("maxPendingHandshakes", gossip.maxPendingHandshakes),
+    state: stateOptions(gossip.state ?? {}, isFabric),
+  };
+}
+
+function stateOptions(
+  state: NonNullable<GossipSection["state"]>,
+  isFabric: boolean,
+): NonNullable<GossipOptions["state"]> {
+  const perPeer = gossipDefaults.state.maxRequestsPerPeer;
+  const isNarrow = isFabric && state.channelSize !== undefined && state.channelSize < perPeer;
+  return {
+    ...present("enabled", state.enabled ?? (isFabric ? false : undefined)),
+    ...present("checkIntervalMs", state.checkInterval),
+    ...present("responseTimeoutMs", state.responseTimeout),
+    ...present("batchSize", state.batchSize),
+    ...present("maxRetries", state.maxRetries),
+    ...present("blockBufferSize", state.blockBufferSize),
+    ...present("blockBufferBytes", state.blockBufferBytes),
+    ...present("channelSize", state.channelSize),
+    ...present("maxRequestsPerPeer", isNarrow ? state.channelSize : undefined),
+  };
+}
