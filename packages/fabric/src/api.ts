@@ -1,6 +1,6 @@
 import type { Rejection, Verdict } from "@gossip/crypto";
 import type { OrgId } from "@gossip/proto";
-import type { ConfigEnvelope, FabricMspConfig, MspPrincipal } from "@gossip/proto/fabric";
+import type { ConfigEnvelope, Consenter, FabricMspConfig, MspPrincipal } from "@gossip/proto/fabric";
 
 /** The rules an MSP goes by, which the capabilities of its channel decide (protocol page 13 §3.1); the local one is always v3. */
 export type MspVersion = "v1.4.3" | "v3";
@@ -51,7 +51,10 @@ export interface SignedDatum {
 
 /** A rule on who must have signed (page 13 §4.4). */
 export interface Policy {
+  /** Whether those whose signatures are good satisfy it; an identity counts once, however often it signed. */
   evaluate(signed: readonly SignedDatum[]): Verdict;
+  /** As `evaluate`, of identities of the channel whose signatures the caller has checked, each given once. */
+  evaluateIdentities(identities: readonly MspIdentity[]): Verdict;
 }
 
 /** Where an orderer is reached and whose certificates it may show (page 13 §4.5). */
@@ -71,14 +74,6 @@ export interface ApplicationOrganization {
   readonly mspId: OrgId;
   /** `host:port` of each anchor peer. */
   readonly anchors: readonly string[];
-}
-
-/** One of the orderers that sign blocks of a BFT channel. */
-export interface Consenter {
-  readonly id: number;
-  readonly mspId: string;
-  /** PEM of its certificate. */
-  readonly identity: Uint8Array;
 }
 
 /** A channel's configuration at one moment, in force: everything that is decided by it (page 13 §4). Immutable. */
@@ -119,6 +114,8 @@ export interface ChannelBundle {
 export interface MspFolder {
   /** What verifies identities of the organization: the folder without its signer. */
   readonly config: FabricMspConfig;
+  /** Set up from `config`; the local MSP is always v3. */
+  readonly msp: Msp;
   /** Own serialized identity, its certificate sanitised and encoded anew, as a Go peer sends it (page 13 §1.1). */
   readonly identity: Uint8Array;
   /** Signs as Fabric demands: low S, or Ed25519. */
