@@ -52,7 +52,7 @@ export function block(number: bigint) {
 /** A victim that counts, and a stranger that is its member. */
 export async function befriend(scene: Scene, options: Parameters<typeof meet>[1] = {}) {
   const checks: Checks = { signatures: 0, identities: 0, blocks: 0 };
-  const met = await meet(scene, { ...options, wrap: counting(checks) });
+  const met = await meet(scene, { wrap: counting(checks), ...options });
   await met.say(sealed(alive(met.crypto, 1n), met.crypto));
   /** What it costs the victim to hear this. */
   const costOf = async (message: GossipMessage) => {

@@ -4,9 +4,10 @@ import { IdentityStore, type MessageCryptoService, type SecurityAdvisor, seal } 
 import { createFakeCrypto, type FakeCrypto, FakeTrust } from "@gossip/crypto/testing";
 import { type Envelope, type GossipMessage, orgId, readEnvelope, readMessage } from "@gossip/proto";
 import { aliveMessage } from "@gossip/proto/testing";
-import { noMetrics, seededRandom, silentLogger, type WallClock } from "@gossip/runtime";
+import { type Logger, noMetrics, seededRandom, silentLogger, type WallClock } from "@gossip/runtime";
 import { VirtualClock } from "@gossip/runtime/testing";
 import { createMemoryLedger, type MemoryLedger } from "@gossip/state/testing";
+import type { JoinOptions } from "../../src/api.js";
 import { type GossipOptions, gossipDefaults } from "../../src/config.js";
 import { createNode } from "../../src/node.js";
 
@@ -24,6 +25,9 @@ export interface SceneNodeOptions {
   /** By default the clock of the scene. */
   readonly wall?: WallClock;
   readonly ledger?: MemoryLedger;
+  /** More of what the channel is joined with. */
+  readonly join?: Partial<JoinOptions>;
+  readonly log?: Logger;
   /** What the node uses in place of the fake: one that counts, or takes its time. */
   wrap?(crypto: FakeCrypto): MessageCryptoService & SecurityAdvisor;
 }
@@ -52,6 +56,7 @@ export class Scene {
       random: seededRandom(this.opened.length),
       lastIncarnation: options.lastIncarnation ?? 0n,
       config: options.config ?? {},
+      log: options.log ?? silentLogger,
     });
     this.opened.push(node);
     const ledger = options.ledger ?? createMemoryLedger();
@@ -59,6 +64,7 @@ export class Scene {
       ledger,
       organizations: [orgId("org1"), orgId("org2")],
       leader: options.leader ?? false,
+      ...options.join,
     });
     return { node, channel, crypto: fake, ledger };
   }
