@@ -7,7 +7,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { type Binaries, binaries, skipReason } from "./harness/binaries.js";
 import { complaints } from "./harness/complaints.js";
 import { FabricNetwork } from "./harness/network.js";
@@ -27,6 +27,9 @@ const results: Result[] = [];
 /** By scenario and seat: what Go peers complained of. */
 const heard = new Map<string, ReadonlyMap<string, string>>();
 
+/** What only our node makes Go peers say and why that is as it should be. */
+const explained: readonly { readonly complaint: RegExp; readonly why: string }[] = [];
+
 const skipV3 = binaries === undefined || !binaries.isV3;
 
 describe.sequential(`in a real Fabric network (skipped when ${skipReason})`, () => {
@@ -43,7 +46,26 @@ describe.sequential(`in a real Fabric network (skipped when ${skipReason})`, () 
       );
     }
   }
+
+  test.skipIf(binaries === undefined || wantedSeats.size < 2)(
+    `Go peers complain of nothing beside our node that they do not complain of beside a Go peer (skipped when ${skipReason} or FABRIC_SEATS names one seat only)`,
+    () => {
+      const onlyOurs = compare();
+      expect(onlyOurs.filter(({ complaint }) => !explained.some((one) => one.complaint.test(complaint)))).toEqual([]);
+    },
+  );
 });
+
+/** What was heard beside our node but in no telling of the same story with a Go peer. */
+function compare() {
+  return [...heard].flatMap(([key, complaints]) => {
+    const [scenario = "", seat] = key.split("/");
+    const beside = heard.get(`${scenario}/go`);
+    if (seat !== "ours" || beside === undefined) return [];
+    const only = [...complaints].filter(([complaint]) => !beside.has(complaint));
+    return only.map(([complaint, example]) => ({ scenario, complaint, example }));
+  });
+}
 
 afterAll(() => {
   if (binaries === undefined) return;
@@ -51,6 +73,11 @@ afterAll(() => {
   process.stdout.write(`\n${text}\n`);
   mkdirSync(kept, { recursive: true });
   writeFileSync(join(kept, `results-${binaries.version}.md`), text);
+  const all = [...heard].map(([key, found]) => [key, Object.fromEntries(found)]);
+  writeFileSync(
+    join(kept, `complaints-${binaries.version}.json`),
+    JSON.stringify(Object.fromEntries(all), undefined, 2),
+  );
 });
 
 async function tell(scenario: Scenario, seat: Seat, release: Binaries): Promise<void> {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createLedger } from "@gossip/ledger";
 import { type Block, blockHeaderBytes, readBlock } from "@gossip/proto/fabric";
+import { expect } from "vitest";
 import type { FabricNetwork } from "./network.js";
 import type { FabricPeer } from "./peer.js";
 
@@ -34,9 +35,30 @@ export function blockOf(bytes: Uint8Array): Block {
   return block.value;
 }
 
-/** All blocks below `height` as the orderer serves them. */
-export function ordererBlocks(network: FabricNetwork, height: number): Promise<readonly Essence[]> {
-  return inTurn(height, async (blockNumber) => essenceOf(await network.fetchBlock(String(blockNumber))));
+/** All blocks below `height` as an orderer serves them. */
+export function ordererBlocks(
+  network: FabricNetwork,
+  height: number,
+  orderer = network.orderer,
+): Promise<readonly Essence[]> {
+  return inTurn(height, async (blockNumber) => essenceOf(await network.fetchBlock(String(blockNumber), orderer)));
+}
+
+/**
+ * Expects every block below `height` in a peer's ledger to be one that an orderer serves. BFT orderers may each keep
+ * another quorum of signatures for the same block, so there any of theirs will do.
+ */
+export async function expectOrderedBlocks(network: FabricNetwork, peer: FabricPeer, height: number): Promise<void> {
+  const served: (readonly Essence[])[] = [];
+  for (const orderer of network.orderers) served.push(await ordererBlocks(network, height, orderer));
+  const held = await peerBlocks(network, peer, height);
+  expect(held.length, `height of ${peer.name}`).toBe(height);
+  for (const [index, essence] of held.entries()) {
+    expect(
+      served.map((blocks) => blocks[index]),
+      `block ${index} of ${peer.name}`,
+    ).toContainEqual(essence);
+  }
 }
 
 /** All blocks in a peer's ledger. Our node is stopped for it: what counts is what lies on its disk. */

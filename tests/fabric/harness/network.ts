@@ -118,8 +118,8 @@ export class FabricNetwork {
   }
 
   /**
-   * Has the orderer make blocks: as many as `count`, when the channel's blocks hold one transaction each. The
-   * transactions are of no known kind, which to the ordering of blocks and to gossip is all the same.
+   * Has the orderer make blocks: as many as `count`, when the channel's blocks hold one transaction each. They
+   * are no endorsements, and marked invalid by peers that validate, which to orderers and to gossip is all the same.
    */
   async submit(count: number, bytes = 100): Promise<void> {
     const organization = this.shape.organizations[0]?.name ?? "";
@@ -134,7 +134,7 @@ export class FabricNetwork {
       Array.from({ length: count }, async () => {
         const data = new Uint8Array(bytes);
         data.set(new TextEncoder().encode(`transaction ${++this.#transactions}`));
-        await broadcaster.submit(client.envelope(this.channel, "message", data));
+        await broadcaster.submit(client.envelope(this.channel, "endorser-transaction", data));
       }),
     );
   }
@@ -148,11 +148,15 @@ export class FabricNetwork {
 
   /** The bytes of a block as the orderer serves it. `which` is a number, `oldest`, `newest` or `config`. */
   async fetchBlock(which: string, from = this.orderer): Promise<Buffer> {
-    const file = join(this.dir, `fetched-${which}.block`);
+    const file = join(this.dir, `${from.name}-${which}.block`);
     const organization = this.shape.organizations[0]?.name ?? "";
     const orderer = ["-o", from.endpoint, "--tls", "--cafile", from.tlsCa];
-    await this.peer(organization, 0).cli(["channel", "fetch", which, file, "-c", this.channel, ...orderer]);
-    return await readFile(file);
+    const fetched = async () => {
+      await this.peer(organization, 0).cli(["channel", "fetch", which, file, "-c", this.channel, ...orderer]);
+      return await readFile(file);
+    };
+    // An orderer that has just started, or has yet to catch up, says that it cannot serve.
+    return await until(`block ${which} from ${from.name}`, fetched, settlePatienceMs);
   }
 
   /** Waits until all these peers have one and the same height, `height` at least; it is the result. */

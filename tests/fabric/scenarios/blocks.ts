@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { ordererBlocks, peerBlocks } from "../harness/blocks.js";
+import { expectOrderedBlocks, ordererBlocks, peerBlocks } from "../harness/blocks.js";
 import { bothSeats, ourSeat, quickMembership, type Scenario } from "../harness/scenario.js";
 import { twoOrganizations } from "../harness/shape.js";
 import { waitForView } from "../harness/views.js";
@@ -33,7 +33,7 @@ export const blocks: readonly Scenario[] = [
       expect(await Promise.all(followers.map((peer) => peer.height()))).toEqual([21, 21]);
       await stage.sit(seat, { leader: true });
       await network.settled(all, 24);
-      expect(await peerBlocks(network, seat, 24)).toEqual(await ordererBlocks(network, 24));
+      await expectOrderedBlocks(network, seat, 24);
     },
   },
   {
@@ -53,8 +53,7 @@ export const blocks: readonly Scenario[] = [
         await network.settled(all, 1 + 4 * round);
       }
       await waitForView(all, all, { patienceMs: viewPatienceMs, height: 21 });
-      const wanted = await ordererBlocks(network, 21);
-      for (const peer of all) expect(await peerBlocks(network, peer, 21), peer.name).toEqual(wanted);
+      for (const peer of all) await expectOrderedBlocks(network, peer, 21);
     },
   },
   {

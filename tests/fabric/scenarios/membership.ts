@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { ordererBlocks, peerBlocks } from "../harness/blocks.js";
+import { expectOrderedBlocks } from "../harness/blocks.js";
 import { bothSeats, quickAbsenceMs, quickMembership, type Scenario, type Stage } from "../harness/scenario.js";
 import { twoOrganizations } from "../harness/shape.js";
 import { waitForAbsence, waitForView } from "../harness/views.js";
@@ -30,7 +30,7 @@ async function followsAndIsSeen(stage: Stage): Promise<void> {
   const height = await network.settled(all, 22);
   await waitForView(all, all, { patienceMs: viewPatienceMs, height });
   await follower.cli(["lifecycle", "chaincode", "queryapproved", "-C", network.channel, "-n", "basic"]);
-  expect(await peerBlocks(network, seat, height)).toEqual(await ordererBlocks(network, height));
+  await expectOrderedBlocks(network, seat, height);
 }
 
 export const membership: readonly Scenario[] = [
