@@ -5,9 +5,13 @@ import type { Terminal } from "./terminal.js";
 
 /** Runs a command line in this process with streams that remember. */
 async function run(...args: string[]) {
+  return await runIn({}, args);
+}
+
+async function runIn(env: Terminal["env"], args: readonly string[]) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   // Pass-through streams have all that a command uses of a terminal's streams when there is no terminal.
-  const terminal = { stdout, stderr, stdin: new PassThrough(), env: {} } as unknown as Terminal;
+  const terminal = { stdout, stderr, stdin: new PassThrough(), env } as unknown as Terminal;
   const exitCode = await runProgram(args, terminal);
   const text = (stream: PassThrough) => (stream.read() ?? "").toString() as string;
   return { exitCode, stdout: text(stdout), stderr: text(stderr) };
@@ -45,7 +49,8 @@ describe("the command line", () => {
     [["network", "fly"], "fly"],
     [["blocks"], "--peer"],
     [["blocks", "--peer", "peer0.org1", "--from", "-1"], "--from"],
-    [["peer", "start"], "--config"],
+    [["orderer", "start"], "--config"],
+    [["peer", "start", "one.yaml", "two.yaml"], "arguments"],
     [["network", "down", "--no-such-option"], "--no-such-option"],
     [["network", "down", "extra"], "extra|arguments"],
     [[], "Usage"],
@@ -63,10 +68,22 @@ describe("the command line", () => {
     [["submit", "--dir", "/nonexistent/network"]],
     [["blocks", "--peer", "peer0.org1", "--dir", "/nonexistent/network"]],
     [["network", "run", "--input", "/nonexistent/input"]],
+    [["peer", "start", "/nonexistent/core.yaml"]],
+    [["peer", "start", "one.yaml", "--config", "two.yaml"]],
   ])("fails %j with exit code 1 and one line", async (args) => {
     const { exitCode, stdout, stderr } = await run(...args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
     expect(stderr).toMatch(/^gossip: expected .*\n$/);
+  });
+
+  it.each([
+    [{}, "expected a configuration: name a file, or set FABRIC_CFG_PATH to the folder that holds core.yaml, got none"],
+    [
+      { FABRIC_CFG_PATH: "/nonexistent" },
+      "expected core.yaml in the folder FABRIC_CFG_PATH names, /nonexistent, got none",
+    ],
+  ])("says what to set when there is no core.yaml with %j", async (env, text) => {
+    expect(await runIn(env, ["peer", "start"])).toEqual({ exitCode: 1, stdout: "", stderr: `gossip: ${text}\n` });
   });
 
   it("shows where an error came from when asked to", async () => {

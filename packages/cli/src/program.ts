@@ -62,12 +62,10 @@ function createProgram(terminal: Terminal, onExit: (code: number) => void): Comm
     .option("--follow", "go on with new blocks as they are committed")
     .option("--json", "print one JSON object per block")
     .action(runs(async () => (await import("./commands/blocks.js")).showBlocks));
-  addStart(program.command("peer").description("run a peer"), "peer").action(
-    runs(async () => (await import("./commands/peer-start.js")).startPeer),
-  );
-  addStart(program.command("orderer").description("run a development orderer"), "orderer").action(
-    runs(async () => (await import("./commands/orderer-start.js")).startOrderer),
-  );
+  addPeerStart(program.command("peer").description("run a peer"), runs);
+  addStart(program.command("orderer").description("run a development orderer"), "orderer")
+    .requiredOption("--config <file>", "the orderer's YAML file")
+    .action(runs(async () => (await import("./commands/orderer-start.js")).startOrderer));
   for (const command of everyCommand(program)) settle(command, terminal);
   return program;
 }
@@ -113,11 +111,29 @@ function addNetwork(network: Command, runs: Runner): void {
     .action(runs(async () => (await import("./commands/network-down.js")).networkDown));
 }
 
+function addPeerStart(group: Command, runs: Runner): void {
+  addStart(group, "peer")
+    .argument("[file]", "core.yaml of a Fabric peer, or a peer.yaml; without it, core.yaml in $FABRIC_CFG_PATH")
+    .option("--config <file>", "the same as [file]")
+    .addOption(
+      new Option("--channel-block <file>", "genesis block of a channel to join now and at later starts; repeatable")
+        .argParser((file: string, files: readonly string[]) => [...files, file])
+        .default([], "none"),
+    )
+    .addHelpText(
+      "after",
+      "\nA core.yaml is read as a Fabric peer reads it, and CORE_* variables override its keys:\n" +
+        "  FABRIC_CFG_PATH=/etc/hyperledger/fabric CORE_PEER_LOCALMSPID=Org1MSP \\\n" +
+        "    gossip peer start --channel-block mychannel.block\n" +
+        "\nThe peer keeps and serves ordered blocks. It does not validate transactions, endorse or run chaincode.",
+    )
+    .action(runs(async () => (await import("./commands/peer-start.js")).startPeer));
+}
+
 function addStart(group: Command, kind: "peer" | "orderer"): Command {
   return group
     .command("start")
     .description(`run one ${kind} in the foreground; in a network's folder, it appears in network.json`)
-    .requiredOption("--config <file>", `the ${kind}'s YAML file`)
     .option("--log-file <file>", "append the log there, in bounded size, instead of standard error")
     .addOption(new Option("--supervised").hideHelp());
 }

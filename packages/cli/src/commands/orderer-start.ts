@@ -1,7 +1,12 @@
 import { createOrderer, readOrdererFiles } from "@gossip/orderer";
 import { readOrdererConfig } from "../network/orderer-file.js";
 import { reportingFailure, runService } from "../service/run-service.js";
-import type { StartOptions } from "./peer-start.js";
+
+interface StartOptions {
+  readonly config: string;
+  readonly supervised?: boolean;
+  readonly logFile?: string;
+}
 
 /** `gossip orderer start`. */
 export async function startOrderer(options: StartOptions): Promise<number> {

@@ -1,18 +1,25 @@
-import { createPeer, readPeerConfig } from "@gossip/peer";
+import { createPeer, type Environment, findPeerConfig, readPeerConfig } from "@gossip/peer";
+import { GossipError } from "@gossip/runtime";
 import { reportingFailure, runService } from "../service/run-service.js";
+import type { Terminal } from "../terminal.js";
 
-export interface StartOptions {
-  readonly config: string;
+interface StartOptions {
+  /** The configuration; it can also be given as `config`. @default what a Fabric peer would read */
+  readonly file?: string;
+  readonly config?: string;
+  /** Genesis blocks of channels to join. */
+  readonly channelBlock?: readonly string[];
   readonly supervised?: boolean;
   readonly logFile?: string;
 }
 
 /** `gossip peer start`. */
-export async function startPeer(options: StartOptions): Promise<number> {
+export async function startPeer(options: StartOptions, { env }: Terminal): Promise<number> {
   return await reportingFailure(async () => {
-    const config = await readPeerConfig(options.config, process.env);
+    const file = await configFile(options, env);
+    const config = await readPeerConfig(file, env, { channelBlocks: options.channelBlock ?? [] });
     return await runService({
-      config: options.config,
+      config: file,
       supervised: options.supervised ?? false,
       logFile: options.logFile,
       logging: config.logging ?? {},
@@ -28,4 +35,11 @@ export async function startPeer(options: StartOptions): Promise<number> {
       },
     });
   });
+}
+
+async function configFile({ file, config }: StartOptions, env: Environment): Promise<string> {
+  if (file !== undefined && config !== undefined) {
+    throw new GossipError("invalid-argument", `expected one configuration, got ${file} and --config ${config}`);
+  }
+  return file ?? config ?? (await findPeerConfig(env));
 }
