@@ -40,7 +40,7 @@ export function createDeliver(options: DeliverOptions): Deliver {
   const { channel, tls, onFault, random = systemRandom, clock = systemClock, wall = systemWallClock } = options;
   const config = resolveDeliverConfig(options.config);
   const connect = options.connect ?? connectByGrpc;
-  const log = (options.log ?? silentLogger).child("deliver");
+  const log = (options.log ?? silentLogger).child("deliveryClient");
   const count = counters(options);
   const tlsCertHash = clientCertHash(tls);
   let endpoints = byAddress(options.endpoints);

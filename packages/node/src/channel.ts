@@ -99,6 +99,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   readonly #gossipRun: Run<ChannelGossipInput>;
   readonly #stateRun: Run<StateInput>;
   readonly #log: Logger;
+  readonly #stateLog: Logger;
   readonly #metrics: ReturnType<typeof channelMetrics>;
   readonly #tracker = new MembershipTracker();
   /** Programs waiting for room, for a height, or for the end. */
@@ -115,6 +116,7 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.#around = around;
     this.#ledger = options.ledger;
     this.#log = around.log.child("channel");
+    this.#stateLog = around.log.child("state");
     this.#metrics = channelMetrics(around.metrics);
     this.#blockGossip = options.blockGossip ?? true;
     this.privateData = options.privateData;
@@ -412,7 +414,7 @@ export class ChannelShell implements Channel, RoutableChannel {
       case "read-blocks":
         whenDone(readBlocks(this.#ledger, output), ({ payloads, failure }) => {
           if (failure !== undefined)
-            this.#log.error("cannot read blocks to serve", { channel: this.id, reason: errorText(failure) });
+            this.#stateLog.error("cannot read blocks to serve", { channel: this.id, reason: errorText(failure) });
           this.#stateRun.push({ type: "blocks-read", id: output.id, payloads });
         });
         return;
@@ -423,27 +425,30 @@ export class ChannelShell implements Channel, RoutableChannel {
       case "room":
         return this.#notify();
       case "stalled":
-        return this.#log.error("commits fail", {
+        return this.#stateLog.error("commits fail", {
           channel: this.id,
           blockNumber: output.blockNumber,
           reason: output.detail,
         });
       case "recovered":
-        return this.#log.info("commits work again", { channel: this.id, blockNumber: output.blockNumber });
+        return this.#stateLog.info("commits work again", { channel: this.id, blockNumber: output.blockNumber });
       case "attempt-failed":
-        return this.#log.debug("a peer did not serve blocks", {
+        return this.#stateLog.debug("a peer did not serve blocks", {
           channel: this.id,
           peer: output.to,
           reason: output.reason,
         });
       case "transfer-failed":
-        return this.#log.warn("nobody serves blocks that we lack", { channel: this.id, start: output.start });
+        return this.#stateLog.warn("nobody serves blocks that we lack", { channel: this.id, start: output.start });
       case "straggler":
-        return this.#log.warn("too far behind for pushes, and state transfer is off: set peer.gossip.state.enabled", {
-          channel: this.id,
-          height: output.height,
-          pushed: output.blockNumber,
-        });
+        return this.#stateLog.warn(
+          "too far behind for pushes, and state transfer is off: set peer.gossip.state.enabled",
+          {
+            channel: this.id,
+            height: output.height,
+            pushed: output.blockNumber,
+          },
+        );
       case "dropped":
         if (output.reason === "refused-by-ledger") this.#reportRefusal(output.from, output.detail ?? "");
         return drops.count("state", output.reason, output.count);

@@ -82,7 +82,12 @@ class NodeShell implements GossipNode {
   readonly #clock: Clock;
   readonly #wall: WallClock;
   readonly #random: Random;
+  /** Names as in the reference, so that an operator's log specification fits: this one is `gossip.gossip`. */
   readonly #log: Logger;
+  /** For the parts, which name themselves. */
+  readonly #partLog: Logger;
+  readonly #commLog: Logger;
+  readonly #discoveryLog: Logger;
   readonly #options: NodeOptions;
   readonly #identities: IdentityStore;
   readonly #drops: DropLedger;
@@ -109,7 +114,10 @@ class NodeShell implements GossipNode {
     this.#clock = options.clock ?? systemClock;
     this.#wall = options.wall ?? systemWallClock;
     this.#random = options.random ?? systemRandom;
-    this.#log = (options.log ?? silentLogger).child("gossip");
+    this.#partLog = (options.log ?? silentLogger).child("gossip");
+    this.#log = this.#partLog.child("gossip");
+    this.#commLog = this.#partLog.child("comm");
+    this.#discoveryLog = this.#partLog.child("discovery");
     this.#listeners = new Listeners(this.#log);
     this.endpoint = checkedEndpoint("endpoint", options.endpoint);
     if (options.externalEndpoint) checkedEndpoint("externalEndpoint", options.externalEndpoint);
@@ -185,7 +193,7 @@ class NodeShell implements GossipNode {
       wall: this.#wall,
       random: this.#random,
       config: this.#config,
-      log: this.#log,
+      log: this.#partLog,
       metrics,
       onMessage: (received) => gate.take(received),
       onEvent: (event) => this.#onCommEvent(event),
@@ -207,7 +215,7 @@ class NodeShell implements GossipNode {
       onMembersChanged: () => this.#onMembersChanged(),
       onContact: (contact) => this.#onContact(contact),
       onIdentityConflict: (endpoint) =>
-        this.#log.error("another process uses our identity: give each peer its own", { endpoint }),
+        this.#discoveryLog.error("another process uses our identity: give each peer its own", { endpoint }),
       count: (layer, reason, count) => this.#drops.count(layer, reason, count),
     });
     const clock = this.#clock;
@@ -277,7 +285,7 @@ class NodeShell implements GossipNode {
       selfOrg: this.org,
       clock: this.#clock,
       random: this.#random,
-      log: this.#log,
+      log: this.#partLog,
       metrics: this.#options.metrics ?? noMetrics,
       config: this.#config,
       exit: this.#exit,
@@ -430,9 +438,9 @@ class NodeShell implements GossipNode {
   #onCommEvent(event: CommEvent): void {
     switch (event.type) {
       case "connected":
-        return this.#log.debug("connected", { peer: event.info.pkiId, direction: event.info.direction });
+        return this.#commLog.debug("connected", { peer: event.info.pkiId, direction: event.info.direction });
       case "disconnected":
-        return this.#log.debug("disconnected", { peer: event.pkiId, reason: event.detail });
+        return this.#commLog.debug("disconnected", { peer: event.pkiId, reason: event.detail });
       case "presumed-dead":
         return this.#discoveryRun.push({ type: "presumed-dead", pkiId: event.pkiId });
       case "identity-switch":
@@ -441,7 +449,7 @@ class NodeShell implements GossipNode {
       case "handshake-refused": {
         const { direction, remoteAddress, claimed, org, reason, detail } = event;
         this.#drops.count("handshake", reason);
-        if (isMishap(reason)) return this.#log.debug("handshake ended", { remoteAddress, reason, detail });
+        if (isMishap(reason)) return this.#commLog.debug("handshake ended", { remoteAddress, reason, detail });
         // The port of who dials us is another each time; as a name it would make each refusal the first of its kind.
         const address = direction === "inbound" ? hostOf(remoteAddress) : remoteAddress;
         const from = claimed === "" ? address : claimed;
@@ -464,12 +472,13 @@ class NodeShell implements GossipNode {
     // The first of its kind is for the operator; a flood of the same is for the counter.
     const isLoud = (counted.count & (counted.count - 1)) === 0;
     const { what, ...fields } = counted;
-    if (isLoud) this.#log.warn(`${what} refused`, fields);
+    const log = what === "handshake" ? this.#commLog : this.#log;
+    if (isLoud) log.warn(`${what} refused`, fields);
     this.#listeners.fire("refused", counted);
   }
 
   #onMemberUp(member: DiscoveryMember): void {
-    this.#log.info("member up", {
+    this.#discoveryLog.info("member up", {
       pkiId: member.pkiId,
       org: this.#identities.orgOf(member.pkiId),
       endpoint: member.preferredEndpoint,
@@ -482,7 +491,7 @@ class NodeShell implements GossipNode {
   }
 
   #onMemberDown(member: DiscoveryMember, cause: MemberDown["cause"]): void {
-    this.#log.warn("member down", { pkiId: member.pkiId, endpoint: member.preferredEndpoint, cause });
+    this.#discoveryLog.warn("member down", { pkiId: member.pkiId, endpoint: member.preferredEndpoint, cause });
     this.#listeners.fire("member-down", this.#views.view(member));
     this.#onMembersChanged();
   }
@@ -492,14 +501,14 @@ class NodeShell implements GossipNode {
   }
 
   #onContact({ endpoint, state, failure }: ContactChanged): void {
-    if (state === "answered") this.#log.info("bootstrap or anchor peer answered", { endpoint });
-    else this.#log.info("bootstrap or anchor peer not reached", { endpoint, state, reason: failure });
+    if (state === "answered") this.#discoveryLog.info("bootstrap or anchor peer answered", { endpoint });
+    else this.#discoveryLog.info("bootstrap or anchor peer not reached", { endpoint, state, reason: failure });
   }
 
   #identify(endpoint: string): void {
     this.#comm.handshake(endpoint, (result) => {
       if (!result.ok) {
-        this.#log.debug("cannot identify", { endpoint, reason: result.reason, detail: result.detail });
+        this.#discoveryLog.debug("cannot identify", { endpoint, reason: result.reason, detail: result.detail });
         return this.#discoveryRun.push({ type: "identify-failed", endpoint });
       }
       const { pkiId } = result.info;
