@@ -60,19 +60,19 @@ export interface PrivateDataLimits {
   /**
    * Bytes of sets in one answer. At least `maxRecordBytes`, and it has to fit into a message (100 MiB).
    *
-   * @default 64 MiB
+   * @default 48 MiB, within `maxPrivateDataBytes` of a node
    */
   readonly maxAnswerBytes: number;
   /**
    * Requests that wait for their turn, since one is answered at a time; those above it are answered with nothing.
    *
-   * @default 100
+   * @default 256
    */
   readonly maxRequests: number;
   /**
    * The part of `maxRequests` that one peer may take.
    *
-   * @default 4
+   * @default 16, the `maxPrivateDataTasks` of a node
    */
   readonly maxRequestsPerPeer: number;
 }
@@ -87,9 +87,9 @@ export const privateDataDefaults: PrivateDataLimits = Object.freeze({
   maxWaitingBytes: 64 * MiB,
   maxDigests: 10_000,
   maxBlocks: 100,
-  maxAnswerBytes: 64 * MiB,
-  maxRequests: 100,
-  maxRequestsPerPeer: 4,
+  maxAnswerBytes: 48 * MiB,
+  maxRequests: 256,
+  maxRequestsPerPeer: 16,
 });
 
 /** Bytes that a record counts for beside its set and configuration: what its keys and names take. */

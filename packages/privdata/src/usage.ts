@@ -71,6 +71,13 @@ export class Usage {
       const most = limits.maxRecordsPerTransaction;
       return refusal("too-many-records", `expected at most ${most} sets of one transaction, got one more`);
     }
+    const inAll = this.#bytes + planned.bytes;
+    if (inAll + cost > limits.maxBytes) {
+      return refusal(
+        "full",
+        `expected at most ${limits.maxBytes} bytes of private data, got ${cost} more than ${inAll}`,
+      );
+    }
     const { org } = description;
     const ofOrganization = this.bytesOf(org) + planned.bytesOf(org);
     if (ofOrganization + cost > limits.maxBytesPerOrganization) {
@@ -78,13 +85,6 @@ export class Usage {
       return refusal(
         "organization-full",
         `expected at most ${most} bytes of private data from one organization, got ${cost} more than ${ofOrganization}`,
-      );
-    }
-    const inAll = this.#bytes + planned.bytes;
-    if (inAll + cost > limits.maxBytes) {
-      return refusal(
-        "full",
-        `expected at most ${limits.maxBytes} bytes of private data, got ${cost} more than ${inAll}`,
       );
     }
     return undefined;
