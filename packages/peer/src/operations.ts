@@ -1,15 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { errorText, GossipError, type Logger } from "@gossip/runtime";
-import { joinEndpoint, splitEndpoint } from "./endpoint.js";
+import type { OperationsTls } from "./config.js";
 import { isLeveled } from "./logger.js";
 import type { PrometheusMetrics } from "./metrics.js";
+import { bindServer, isAuthorized } from "./operations-server.js";
 import type { BlockEntry, ChannelsView, HealthCheck, HealthView, MembersView } from "./views.js";
 
-// Fabric's operations service (protocol page 12 §5), with two read-only pages of our own under /gossip. It is plain HTTP
-// and knows no callers, so it belongs on loopback; seven fixed routes need no framework.
+// Fabric's operations service (protocol page 12 §5), with read-only pages of our own under /gossip. As plain HTTP it knows
+// no callers and belongs on loopback; with TLS, all pages but /healthz and /version are for callers with a certificate.
+// Seven fixed routes need no framework.
 
 /** What the operations service shows. */
 export interface OperationsSubject {
@@ -55,41 +57,44 @@ interface Route {
   readonly methods: Readonly<Record<string, Handler>>;
   /** What another method gets; Fabric differs from route to route. */
   readonly otherwise: Handler;
+  /** Whether a caller needs no certificate where there is TLS. */
+  readonly isOpen?: boolean;
 }
 
 const maxBodyBytes = 64 * 1024;
-const closeGraceMs = 500;
 
 /**
  * Binds the address of a peer's operations service. It comes before the peer is open, so that a taken port is found out
  * before anything else happens.
  *
+ * @param tls serves HTTPS
  * @throws GossipError `conflict` when the address is taken, `invalid-config` when it cannot be bound for another reason.
  */
-export async function serveOperations(listenAddress: string, log: Logger): Promise<Operations> {
+export async function serveOperations(listenAddress: string, log: Logger, tls?: OperationsTls): Promise<Operations> {
   let routes: Router | undefined;
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
+  const server = await bindServer(listenAddress, tls, (request, response) => {
     void answer(routes, log, request, response);
   });
-  server.maxConnections = 128;
-  server.setTimeout(120_000);
-  const endpoint = await listen(server, listenAddress);
   return {
-    endpoint,
+    endpoint: server.endpoint,
     show(subject) {
       routes = routesOf(subject, log);
     },
-    close: async () => await closeServer(server),
+    close: async () => await server.close(),
   };
 }
 
 function routesOf(subject: OperationsSubject, ownLog: Logger): Router {
   const { log, metrics, version } = subject;
   const routes = new Map<string, Route>([
-    ["/healthz", { methods: { GET: () => healthReply(subject.checks()) }, otherwise: methodNotAllowed("GET") }],
+    [
+      "/healthz",
+      { isOpen: true, methods: { GET: () => healthReply(subject.checks()) }, otherwise: methodNotAllowed("GET") },
+    ],
     [
       "/version",
       {
+        isOpen: true,
         methods: { GET: () => json(200, { Version: version }) },
         otherwise: ({ method }) => json(400, { Error: `expected method GET, got ${method}` }),
       },
@@ -125,7 +130,7 @@ function routesOf(subject: OperationsSubject, ownLog: Logger): Router {
 }
 
 function notFound(paths: readonly string[]): Route {
-  return { methods: {}, otherwise: () => json(404, { error: `expected one of ${paths.join(", ")}` }) };
+  return { isOpen: true, methods: {}, otherwise: () => json(404, { error: `expected one of ${paths.join(", ")}` }) };
 }
 
 function blocksReply(subject: OperationsSubject, encoded: string, { url = "" }: IncomingMessage, log: Logger): Reply {
@@ -188,6 +193,10 @@ async function replyTo(routes: Router | undefined, log: Logger, request: Incomin
   if (routes === undefined) return json(503, { error: "the peer is starting" });
   const [path = ""] = (request.url ?? "").split("?");
   const route = routes(path);
+  if (route.isOpen !== true && !isAuthorized(request)) {
+    log.debug("a caller without a certificate of a known authority", { path });
+    return { status: 401 };
+  }
   const handler = Object.hasOwn(route.methods, request.method ?? "") ? route.methods[request.method ?? ""] : undefined;
   try {
     return await (handler ?? route.otherwise)(request);
@@ -242,41 +251,8 @@ async function readSpec(request: IncomingMessage): Promise<string> {
   } catch (error) {
     throw new GossipError("invalid-argument", `${expected}, got no JSON`, { cause: error });
   }
-  const spec = (body as { spec?: unknown } | null)?.spec;
+  // Go reads names in any case.
+  const [, spec] = Object.entries(body ?? {}).find(([name]) => name.toLowerCase() === "spec") ?? [];
   if (typeof spec !== "string") throw new GossipError("invalid-argument", `${expected}, got no spec`);
   return spec;
-}
-
-async function listen(server: Server, listenAddress: string): Promise<string> {
-  const address = splitEndpoint(listenAddress);
-  if (address === undefined) {
-    throw new GossipError(
-      "invalid-config",
-      `expected operations.listenAddress to be host:port, got "${listenAddress}"`,
-    );
-  }
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const isTaken = error.code === "EADDRINUSE";
-      const got = isTaken ? `${listenAddress}, which is taken` : `${listenAddress}: ${error.message}`;
-      const expected = "expected operations.listenAddress to be an address that can be bound";
-      reject(new GossipError(isTaken ? "conflict" : "invalid-config", `${expected}, got ${got}`, { cause: error }));
-    });
-    server.listen(address.port, address.host, resolve);
-  });
-  const bound = server.address();
-  // Only a pipe has a text for an address, and nothing but a closed server none.
-  return typeof bound === "object" && bound !== null ? joinEndpoint(address.host, bound.port) : listenAddress;
-}
-
-async function closeServer(server: Server): Promise<void> {
-  if (!server.listening) return;
-  await new Promise<void>((resolve) => {
-    const force = setTimeout(() => server.closeAllConnections(), closeGraceMs);
-    server.close(() => {
-      clearTimeout(force);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 }
