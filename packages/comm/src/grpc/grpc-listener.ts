@@ -80,7 +80,7 @@ class Listener implements GrpcListener {
       "grpc.max_receive_message_length": limits.maxMessageBytes,
       "grpc.max_send_message_length": limits.maxMessageBytes,
       "grpc.keepalive_time_ms": limits.serverKeepaliveMs,
-      "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
+      "grpc.keepalive_timeout_ms": limits.serverKeepaliveTimeoutMs,
       "grpc.max_connection_idle_ms": limits.idleConnectionMs,
       "grpc.max_concurrent_streams": 16,
       "grpc.enable_channelz": 0,

@@ -66,10 +66,12 @@ export interface GrpcLimits {
   readonly idleConnectionMs: number;
   /** Silence after which we ping a server; a stock peer punishes anything below 60000. @default 65000 */
   readonly clientKeepaliveMs: number;
-  /** Silence after which we ping a client. @default 120000 */
-  readonly serverKeepaliveMs: number;
   /** Wait for the answer to such a ping. @default 20000 */
   readonly keepaliveTimeoutMs: number;
+  /** Silence after which we ping a client. @default 120000 */
+  readonly serverKeepaliveMs: number;
+  /** Wait for a client's answer to such a ping. @default 20000 */
+  readonly serverKeepaliveTimeoutMs: number;
   /** How long `close` waits for streams to end in order. @default 1000 */
   readonly closeTimeoutMs: number;
 }
@@ -84,8 +86,9 @@ export const grpcLimitDefaults: GrpcLimits = Object.freeze({
   tlsHandshakeTimeoutMs: 5000,
   idleConnectionMs: 60_000,
   clientKeepaliveMs: 65_000,
-  serverKeepaliveMs: 120_000,
   keepaliveTimeoutMs: 20_000,
+  serverKeepaliveMs: 120_000,
+  serverKeepaliveTimeoutMs: 20_000,
   closeTimeoutMs: 1000,
 });
 
