@@ -8,6 +8,7 @@ import { recordingMetrics } from "../test/support/recording-metrics.js";
 import { openTestNetwork, TestNetwork, type TestNetworkOptions, text } from "../test/support/test-network.js";
 import { createComm, type ProbeResult } from "./comm.js";
 import { commDefaults } from "./config.js";
+import type { Transport } from "./ports.js";
 import { StreamRecorder } from "./testing/stream-recorder.js";
 
 const somebody = "" as PkiId;
@@ -81,6 +82,35 @@ describe("Comm", () => {
       "outbound",
     ]);
     expect([...alice.events, ...bob.events].filter(({ type }) => type !== "connected")).toEqual([]);
+  });
+
+  it("takes leave politely of a dial that an inbound stream made needless, or a stock peer would log an error", () => {
+    const network = new VirtualNetwork();
+    const slow = network.memory.transport("alice:7051");
+    const held: (() => void)[] = [];
+    const transport: Transport & { endpoint: string } = {
+      endpoint: "alice:7051",
+      secure: slow.secure,
+      listen: (onStream) => slow.listen(onStream),
+      ping: (endpoint, timeoutMs, onResult) => slow.ping(endpoint, timeoutMs, onResult),
+      close: () => slow.close(),
+      // The stream is open for whoever listens, and the dialler does not know it yet.
+      dial: (endpoint, timeoutMs, onResult) =>
+        slow.dial(endpoint, timeoutMs, (result) => held.push(() => onResult(result))),
+    };
+    const alice = network.openOne("Org1:alice", { transport });
+    const bob = network.openOne("Org1:bob");
+    alice.comm.send(bob, text("from alice"));
+    network.virtual.runFor(100);
+    bob.comm.send(alice, text("from bob"));
+    network.virtual.runFor(100);
+    expect([alice.texts, bob.texts]).toEqual([["from bob"], ["from alice"]]);
+    for (const release of held) release();
+    network.virtual.runFor(10_000);
+    expect(held).toHaveLength(1);
+    expect([...bob.eventsOf("handshake-refused"), ...alice.eventsOf("handshake-refused")]).toEqual([]);
+    expect(bob.log.lines.filter(({ message }) => message === "answered a probe")).toHaveLength(1);
+    expect(bob.comm.connections).toMatchObject([{ pkiId: alice.pkiId, direction: "outbound" }]);
   });
 
   it("repeats itself exactly, given the same clock, chance and synchronous cryptography", () => {

@@ -299,34 +299,73 @@ class StreamComm implements Comm {
 
   #dial(dial: DialId, endpoint: string, expected: PkiId): void {
     const { transport, config } = this.#options;
+    let isWanted = true;
+    const forget = () => this.#probes.delete(cancel);
     const dialling = transport.dial(endpoint, config.dialTimeoutMs, (dialled) => {
+      forget();
+      if (!isWanted) {
+        if (dialled.ok) this.#takeLeave(dialled.stream);
+        return;
+      }
       if (!dialled.ok) {
         this.#dials.delete(dial);
         this.#metrics.dialsFailed.add(1);
         this.#running.push({ type: "dial-failed", dial, detail: dialled.detail });
         return;
       }
-      const { stream } = dialled;
-      let isOver = false;
-      const giveUp = authenticate(stream, this.#context, {
-        expected,
-        probe: false,
-        onEstablishSent: () => this.#running.push({ type: "establish-sent", dial }),
-        onResult: (result) => {
-          isOver = true;
-          this.#dials.delete(dial);
-          if (result.ok) {
-            const id = this.#adopt(stream, result);
-            this.#running.push({ type: "dialled", dial, stream: id, info: result.info });
-          } else {
-            this.#reportRefusal(stream, result);
-            this.#running.push({ type: "dial-failed", dial, detail: `${result.reason}: ${result.detail}` });
-          }
-        },
-      });
-      if (!isOver) this.#dials.set(dial, () => giveUp("no longer wanted"));
+      this.#introduce(dial, dialled.stream, expected);
     });
-    this.#dials.set(dial, () => dialling.cancel());
+    const cancel = () => {
+      forget();
+      dialling.cancel();
+    };
+    this.#dials.set(dial, () => {
+      // Left alone: a stock peer logs a connection that breaks off in the midst of TLS, or without a ConnEstablish, as an error.
+      isWanted = false;
+      if (this.#closed === undefined) this.#probes.add(cancel);
+      else cancel();
+    });
+  }
+
+  /** The handshake on a stream that we dialled. */
+  #introduce(dial: DialId, stream: Stream, expected: PkiId): void {
+    let isOver = false;
+    const giveUp = authenticate(stream, this.#context, {
+      expected,
+      probe: false,
+      onEstablishSent: () => this.#running.push({ type: "establish-sent", dial }),
+      onResult: (result) => {
+        isOver = true;
+        this.#dials.delete(dial);
+        if (result.ok) {
+          const id = this.#adopt(stream, result);
+          this.#running.push({ type: "dialled", dial, stream: id, info: result.info });
+        } else {
+          this.#reportRefusal(stream, result);
+          this.#running.push({ type: "dial-failed", dial, detail: `${result.reason}: ${result.detail}` });
+        }
+      },
+    });
+    if (!isOver) this.#dials.set(dial, () => giveUp("no longer wanted"));
+  }
+
+  /** Ends a stream that is not wanted any more as a probe ends, which the other side neither registers nor complains of. */
+  #takeLeave(stream: Stream): void {
+    const giveUp = () => {
+      this.#probes.delete(giveUp);
+      abandon("closing");
+    };
+    this.#probes.add(giveUp);
+    const abandon = authenticate(stream, this.#context, {
+      expected: "" as PkiId,
+      probe: true,
+      onEstablishSent() {},
+      onResult: (result) => {
+        this.#probes.delete(giveUp);
+        // A failed one is closed already, and nobody was waiting for it.
+        if (result.ok) stream.close();
+      },
+    });
   }
 
   #onInbound(stream: Stream): void {

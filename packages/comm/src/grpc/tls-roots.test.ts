@@ -141,9 +141,11 @@ async function authoritiesShown({ endpoint }: GrpcTransport): Promise<string[]> 
     tap.push(bytes);
   });
   tcp.on("close", () => tap.push(null));
+  const { clientCert, clientKey } = await org1.member("looker");
   const client = connectTls({
     socket: tap,
-    ...(await org1.member("looker")),
+    cert: clientCert,
+    key: clientKey,
     rejectUnauthorized: false,
     maxVersion: "TLSv1.2",
     ALPNProtocols: ["h2"],
