@@ -103,7 +103,7 @@ export class CertificateIdentity implements MspIdentity {
   #keyObjection(): string | undefined {
     const { type } = this.certificate.publicKey;
     if (type === "ecdsa") return undefined;
-    if (type !== "ed25519") return `expected an ECDSA or Ed25519 key, got ${type}`;
+    if (type !== "ed25519") return `expected an ECDSA or Ed25519 key, got ${type === "rsa" ? "RSA" : "another"}`;
     if (this.#rules.msp.version === "v3") return undefined;
     return "expected an ECDSA key, got Ed25519, which takes capability V3_0 of the channel";
   }
