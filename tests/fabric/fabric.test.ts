@@ -11,11 +11,13 @@ import { afterAll, describe, expect, test } from "vitest";
 import { type Binaries, binaries, skipReason } from "./harness/binaries.js";
 import { complaints } from "./harness/complaints.js";
 import { FabricNetwork } from "./harness/network.js";
+import { OwnAuthority } from "./harness/own-authority.js";
 import type { Seat } from "./harness/peer.js";
 import { type Scenario, Stage } from "./harness/scenario.js";
 import { type Result, table } from "./harness/table.js";
 import { blocks } from "./scenarios/blocks.js";
 import { configuration } from "./scenarios/configuration.js";
+import { hostility } from "./scenarios/hostility.js";
 import { membership } from "./scenarios/membership.js";
 import { privateData } from "./scenarios/private-data.js";
 
@@ -33,7 +35,7 @@ const explained: readonly { readonly complaint: RegExp; readonly why: string }[]
 const skipV3 = binaries === undefined || !binaries.isV3;
 
 describe.sequential(`in a real Fabric network (skipped when ${skipReason})`, () => {
-  for (const scenario of [...membership, ...blocks, ...privateData, ...configuration]) {
+  for (const scenario of [...membership, ...blocks, ...privateData, ...configuration, ...hostility]) {
     const isV3 = scenario.shape.capability === "V3_0";
     for (const seat of scenario.seats.filter((one) => wantedSeats.has(one))) {
       const name = `${scenario.name}: ${seat === "go" ? "a Go peer" : "our node"} in the seat`;
@@ -83,20 +85,26 @@ afterAll(() => {
 async function tell(scenario: Scenario, seat: Seat, release: Binaries): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), "gossip-fabric-"));
   const started = performance.now();
-  const { shape, peerEnv, alterOrganizations } = scenario;
+  const { shape, peerEnv } = scenario;
+  const authorities = new Map(
+    Object.entries(scenario.authorities ?? {}).map(([name, depth]) => [name, new OwnAuthority(name, depth)]),
+  );
   const network = await FabricNetwork.create({
     dir,
     binaries: release,
     shape,
     ...(peerEnv === undefined ? {} : { peerEnv }),
-    ...(alterOrganizations === undefined ? {} : { alterOrganizations }),
+    alterOrganizations: (organizationsDir) => {
+      for (const authority of authorities.values()) authority.take(organizationsDir);
+    },
   });
-  const stage = new Stage(network, seat);
+  const stage = new Stage(network, seat, authorities);
   let outcome: Result["outcome"] = "failed";
   try {
     await scenario.run(stage);
     outcome = "passed";
   } finally {
+    await stage.close();
     await network.close();
     heard.set(`${scenario.name}/${seat}`, complaints(network, stage.seated));
     results.push({ scenario: scenario.name, seat, outcome, seconds: (performance.now() - started) / 1000 });

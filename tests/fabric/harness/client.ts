@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, type KeyObject, randomBytes, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type Broadcaster, createBroadcaster } from "@gossip/deliver";
 import {
   type ChannelHeader,
@@ -29,6 +29,11 @@ export class Client {
   static of(organizationDir: string, organization: string, user: "User1" | "Admin" = "User1"): Client {
     const name = `${user}@${domainOf(organization)}`;
     return new Client(mspIdOf(organization), join(organizationDir, "users", name, "msp"), `${name}-cert.pem`);
+  }
+
+  /** With the keys of a peer or an orderer. */
+  static ofNode({ folder, mspId }: { readonly folder: string; readonly mspId: string }): Client {
+    return new Client(mspId, join(folder, "msp"), `${basename(folder)}-cert.pem`);
   }
 
   /** ECDSA over P-256 with SHA-256, low S. */

@@ -21,7 +21,7 @@ export interface NetworkOptions {
   /** Set for all peers, over what each gets anyway. */
   readonly peerEnv?: Environment;
   /** Called between cryptogen and configtxgen, to change what organizations are made of. */
-  readonly alterOrganizations?: (organizationsDir: string) => Promise<void>;
+  readonly alterOrganizations?: (organizationsDir: string) => void;
 }
 
 /** A real Fabric network on loopback: TLS everywhere, no Docker, no chaincode, one channel. */
@@ -139,11 +139,14 @@ export class FabricNetwork {
     );
   }
 
-  /** A real transaction that a Go peer endorses, and that writes private data of its organization. */
+  /**
+   * A real transaction that a Go peer endorses, and that writes private data of its organization. Its event is not waited
+   * for, since a Go peer ends its streams of events at a block with what `submit` makes.
+   */
   async approve(peer: FabricPeer, name: string): Promise<void> {
     const orderer = ["-o", this.orderer.endpoint, "--tls", "--cafile", this.orderer.tlsCa];
     const chaincode = ["--channelID", this.channel, "--name", name, "--version", "1", "--sequence", "1"];
-    await peer.cli(["lifecycle", "chaincode", "approveformyorg", ...orderer, ...chaincode]);
+    await peer.cli(["lifecycle", "chaincode", "approveformyorg", "--waitForEvent=false", ...orderer, ...chaincode]);
   }
 
   /** The bytes of a block as the orderer serves it. `which` is a number, `oldest`, `newest` or `config`. */
@@ -182,7 +185,7 @@ export class FabricNetwork {
     const crypto = join(this.configDir, "crypto-config.yaml");
     writeFileSync(crypto, JSON.stringify(cryptogenConfig(shape), undefined, 2));
     await tool("cryptogen", "generate", `--config=${crypto}`, `--output=${this.organizationsDir}`);
-    await alterOrganizations?.(this.organizationsDir);
+    alterOrganizations?.(this.organizationsDir);
     const configtx = configtxConfig(shape, this.organizationsDir, places);
     writeFileSync(join(this.configDir, "configtx.yaml"), JSON.stringify(configtx, undefined, 2));
     const made = ["-profile", profile, "-channelID", this.channel, "-outputBlock", this.genesis];

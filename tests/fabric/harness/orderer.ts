@@ -15,6 +15,7 @@ export interface OrdererPorts {
 /** One of a network's orderers; it keeps its folder and its ports over restarts. */
 export class Orderer {
   readonly name: string;
+  readonly mspId = "OrdererMSP";
   readonly endpoint: string;
   /** Its MSP and TLS folders. */
   readonly folder: string;
@@ -80,7 +81,7 @@ export class Orderer {
       FABRIC_LOGGING_SPEC: "info",
       ORDERER_GENERAL_LISTENADDRESS: host,
       ORDERER_GENERAL_LISTENPORT: String(this.#ports.service),
-      ORDERER_GENERAL_LOCALMSPID: "OrdererMSP",
+      ORDERER_GENERAL_LOCALMSPID: this.mspId,
       ORDERER_GENERAL_LOCALMSPDIR: join(this.folder, "msp"),
       ORDERER_GENERAL_TLS_ENABLED: "true",
       ORDERER_GENERAL_TLS_PRIVATEKEY: key,

@@ -1,4 +1,5 @@
 import type { FabricNetwork } from "./network.js";
+import type { AuthorityDepth, OwnAuthority } from "./own-authority.js";
 import type { FabricPeer, PeerStart, Seat } from "./peer.js";
 import type { Environment } from "./processes.js";
 import type { NetworkShape } from "./shape.js";
@@ -12,7 +13,8 @@ export interface Scenario {
   readonly seats: readonly Seat[];
   /** Set for all peers. */
   readonly peerEnv?: Environment;
-  readonly alterOrganizations?: (organizationsDir: string) => Promise<void>;
+  /** Organizations whose certificates the test issues itself, and how. */
+  readonly authorities?: Readonly<Record<string, AuthorityDepth>>;
   /** @throws Error as soon as the story goes another way */
   run(stage: Stage): Promise<void>;
 }
@@ -21,11 +23,30 @@ export interface Scenario {
 export class Stage {
   readonly network: FabricNetwork;
   readonly seat: Seat;
+  readonly #authorities: ReadonlyMap<string, OwnAuthority>;
   readonly #seated = new Set<FabricPeer>();
+  readonly #toClose: (() => Promise<void>)[] = [];
 
-  constructor(network: FabricNetwork, seat: Seat) {
+  constructor(network: FabricNetwork, seat: Seat, authorities: ReadonlyMap<string, OwnAuthority>) {
     this.network = network;
     this.seat = seat;
+    this.#authorities = authorities;
+  }
+
+  /** Of an organization that the scenario names in `authorities`. */
+  authority(organization: string): OwnAuthority {
+    const found = this.#authorities.get(organization);
+    if (found === undefined) throw new Error(`expected the test to be the authority of ${organization}`);
+    return found;
+  }
+
+  /** Has something closed at the end, however the story ends. */
+  onEnd(close: () => Promise<void>): void {
+    this.#toClose.push(close);
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#toClose.splice(0)) await close();
   }
 
   /** The places where who is judged sits or has sat. */

@@ -1,8 +1,14 @@
 import { expectOrderedBlocks } from "../harness/blocks.js";
-import { applicationGroup, organizationGroup, setAnchors, updateConfig } from "../harness/config-update.js";
+import {
+  addRevocationList,
+  applicationGroup,
+  organizationGroup,
+  setAnchors,
+  updateConfig,
+} from "../harness/config-update.js";
 import { bothSeats, quickMembership, type Scenario } from "../harness/scenario.js";
-import { mspIdOf, org1, org2, org3, twoOrganizations } from "../harness/shape.js";
-import { waitForView } from "../harness/views.js";
+import { mspIdOf, org1, org2, org3, peerName, twoOrganizations } from "../harness/shape.js";
+import { waitForAbsence, waitForView } from "../harness/views.js";
 
 const viewPatienceMs = 30_000;
 
@@ -94,6 +100,51 @@ export const configuration: readonly Scenario[] = [
       const height = await network.settled(all, 11);
       await waitForView(all, all, { patienceMs: viewPatienceMs, height });
       await expectOrderedBlocks(network, seat, height);
+    },
+  },
+  {
+    name: "an organization whose root has issued an intermediate authority, which issues everybody",
+    shape: twoOrganizations,
+    seats: bothSeats,
+    authorities: { Org1: "intermediate" },
+    async run(stage) {
+      const { network } = stage;
+      const [a, seat, other] = [network.peer("Org1", 0), network.peer("Org1", 2), network.peer("Org2", 0)];
+      const all = [a, seat, other];
+      await network.startOrderers();
+      await stage.sit(seat, { leader: true });
+      await Promise.all([a.start(), other.start({ leader: true })]);
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+      await network.submit(10);
+      const height = await network.settled(all, 11);
+      await waitForView(all, all, { patienceMs: viewPatienceMs, height });
+      await expectOrderedBlocks(network, seat, height);
+    },
+  },
+  {
+    name: "a peer whose certificate a config block revokes is cut off",
+    shape: twoOrganizations,
+    seats: bothSeats,
+    peerEnv: quickMembership,
+    authorities: { Org2: "root" },
+    async run(stage) {
+      const { network } = stage;
+      const [a, seat] = [network.peer("Org1", 0), network.peer("Org1", 2)];
+      const [other, revoked] = [network.peer("Org2", 0), network.peer("Org2", 1)];
+      const rest = [a, seat, other];
+      await network.startOrderers();
+      await a.start({ leader: true });
+      await Promise.all([stage.sit(seat), other.start({ leader: true }), revoked.start()]);
+      await waitForView([...rest, revoked], [...rest, revoked], { patienceMs: viewPatienceMs });
+
+      const list = stage.authority("Org2").revoke(peerName("Org2", 1));
+      await updateConfig(network, [other], (config) => addRevocationList(applicationGroup(config, "Org2"), list));
+      // Go peers judge anew only when organizations or anchors change, too.
+      await updateConfig(network, [a], (config) => setAnchors(applicationGroup(config, "Org1"), [seat]));
+      await waitForAbsence(rest, revoked, viewPatienceMs);
+      await network.submit(5);
+      const height = await network.settled(rest, 8);
+      await waitForView(rest, rest, { patienceMs: viewPatienceMs, height });
     },
   },
 ];
