@@ -208,18 +208,18 @@ export class CatchUp {
 
   /** Where a request to this peer ends: its height, the batch, the window or the next block we hold. */
   #endFor(peer: StatePeer): bigint {
-    const { config, buffer, record } = this.#options;
+    const { config, buffer } = this.#options;
     const start = buffer.firstMissing;
-    let end = smaller(smaller(record.heightOf(peer), start + BigInt(config.batchSize) + 1n), buffer.limit);
+    let end = smaller(smaller(peer.height, start + BigInt(config.batchSize) + 1n), buffer.limit);
     for (let held = start + 1n; held < end; held++) if (buffer.has(held)) end = held;
     return end;
   }
 
   /** Peers that have the lowest block we miss. */
   #ahead(): readonly StatePeer[] {
-    const { peers, record, buffer } = this.#options;
+    const { peers, buffer } = this.#options;
     const missing = buffer.firstMissing;
-    return peers().filter((peer) => record.heightOf(peer) > missing);
+    return peers().filter((peer) => peer.height > missing);
   }
 
   /** Whether a whole batch fits: asking for one block after each commit would cost a round trip per block. */

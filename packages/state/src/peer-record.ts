@@ -14,11 +14,10 @@ interface Failures {
 /** Peers remembered; the ones touched longest ago are forgotten first, which only means that they get another chance. */
 const maxPeers = 1024;
 
-/** What peers have done for us so far: who failed to serve, and which heights their pushes have proven. */
+/** What peers have done for us so far: who failed to serve. */
 export class PeerRecord {
   readonly #options: PeerRecordOptions;
   readonly #failures = new BoundedMap<PkiId, Failures>({ maxEntries: maxPeers, whenFull: "evict-oldest" });
-  readonly #pushed = new BoundedMap<PkiId, bigint>({ maxEntries: maxPeers, whenFull: "evict-oldest" });
 
   constructor(options: PeerRecordOptions) {
     this.#options = options;
@@ -37,12 +36,6 @@ export class PeerRecord {
     this.#failures.delete(peer);
   }
 
-  /** The peer pushed this block, so somebody near it has the chain up to there. */
-  pushed(peer: PkiId, blockNumber: bigint): void {
-    const height = blockNumber + 1n;
-    if (height > (this.#pushed.get(peer) ?? 0n)) this.#pushed.set(peer, height);
-  }
-
   failuresOf(peer: PkiId): number {
     return this.#failures.get(peer)?.inARow ?? 0;
   }
@@ -50,12 +43,6 @@ export class PeerRecord {
   /** When the peer may be asked again; in the past if it may be now. */
   restsUntil(peer: PkiId): Millis {
     return this.#failures.get(peer)?.restsUntil ?? Number.NEGATIVE_INFINITY;
-  }
-
-  /** The greater of what the peer says and what its pushes have shown, as state infos are seconds old (page 10 §11). */
-  heightOf(peer: { readonly pkiId: PkiId; readonly height: bigint }): bigint {
-    const proven = this.#pushed.get(peer.pkiId) ?? 0n;
-    return proven > peer.height ? proven : peer.height;
   }
 }
 

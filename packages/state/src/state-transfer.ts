@@ -214,7 +214,6 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
   #onBlock(input: StateInput & { type: "block" }, now: Millis, out: StateOutput[]): void {
     const { blockNumber, data, source, from } = input;
     if (source === "push") {
-      if (from !== undefined) this.#record.pushed(from, blockNumber);
       this.#reportStraggling(blockNumber, now, out);
     }
     const origin = { source, ...(from === undefined ? {} : { from }) };

@@ -45,14 +45,15 @@ describe("The requester begins", () => {
     expect(stage.last("request")).toMatchObject({ start: 2n, end: 12n });
   });
 
-  it("when a pushed block shows that one before it was lost, with the peer that pushed it", () => {
+  it("of what pushed blocks leave out when a peer says that it has it, for who pushes need not have committed", () => {
     const stage = new Stage({ blocks: first(3) });
-    const pusher = { ...honestPeer("a", first(8)), height: 3n };
-    stage.peers = [pusher, { ...silentPeer("b", 3n) }];
+    stage.peers = [{ ...honestPeer("a", first(8)), height: 3n }];
     stage.pushBlock(chain, 4, peerId("a"));
-    stage.clock.runFor(200);
-    expect(stage.last("request")).toMatchObject({ to: peerId("a"), start: 3n, end: 3n });
-    stage.clock.runFor(100);
+    stage.clock.runFor(2_000);
+    expect(stage.all("request")).toEqual([]);
+    stage.meet({ ...honestPeer("a", first(8)), height: 4n });
+    stage.clock.runFor(300);
+    expect(stage.all("request")).toMatchObject([{ to: peerId("a"), start: 3n, end: 3n }]);
     expect(stage.state.height).toBe(5n);
   });
 
