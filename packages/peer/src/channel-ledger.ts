@@ -1,4 +1,5 @@
 import { createLedger } from "@gossip/ledger";
+import { type Block, encodeBlock, readBlock } from "@gossip/proto/fabric";
 import { type Clock, GossipError, type Logger, type Metrics } from "@gossip/runtime";
 import type { Ledger } from "@gossip/state";
 
@@ -30,7 +31,7 @@ export async function openChannelLedger(options: ChannelLedgerOptions): Promise<
   try {
     if (ledger.height === 0n) await ledger.commit(0n, genesisBlock);
     const first = await ledger.read(0n);
-    if (first === undefined || Buffer.compare(first, genesisBlock) !== 0) {
+    if (first === undefined || !isSameBlock(first, genesisBlock)) {
       throw new GossipError(
         "conflict",
         `expected the ledger of channel ${channel} in ${dir} to begin with the configured genesis block, got another block 0`,
@@ -41,6 +42,14 @@ export async function openChannelLedger(options: ChannelLedgerOptions): Promise<
     throw error;
   }
   return ledger;
+}
+
+/** Whether two blocks are one: header and data, since peers add to a block's metadata what orderers do not (protocol page 13 §4.1). */
+function isSameBlock(some: Uint8Array, other: Uint8Array): boolean {
+  const [a, b] = [readBlock(some), readBlock(other)];
+  if (!a.ok || !b.ok) return false;
+  const bare = ({ header, data }: Block) => encodeBlock({ header, data, metadata: [] });
+  return Buffer.compare(bare(a.value), bare(b.value)) === 0;
 }
 
 /** A ledger under Fabric's metrics. */

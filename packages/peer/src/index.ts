@@ -26,6 +26,7 @@ export type {
   DeliverEntry,
   HealthCheck,
   HealthView,
+  LeaderEntry,
   MemberEntry,
   MembersView,
   RefusalEntry,

@@ -35,7 +35,7 @@ function subjectOf(node: FakeNode, overrides: Partial<OperationsSubject> = {}): 
     log: quietLogger(),
     checks: () => showHealth(node, node.channels),
     members: () => showMembers({ id: "peer0.org1", startedAt: "2024-01-02T03:04:05.000Z" }, node, []),
-    channels: () => showChannels(node.channels, new Map()),
+    channels: () => showChannels(node.channels, () => undefined),
     blocks(id, from) {
       const channel = node.channels.get(id);
       return channel && showBlocks(channel, from);
@@ -280,7 +280,7 @@ describe("the operations service", () => {
       async stop() {},
       async [Symbol.asyncDispose]() {},
     } as const;
-    const channels = () => showChannels(node.channels, new Map([["demo", deliver]]));
+    const channels = () => showChannels(node.channels, (id) => (id === "demo" ? deliver : undefined));
     const { body } = await ask(await serve(subjectOf(node, { channels })), "GET", "/gossip/channels");
     expect(JSON.parse(body)).toEqual({
       channels: [
@@ -288,6 +288,7 @@ describe("the operations service", () => {
           channel: "another",
           height: "0",
           leader: false,
+          leaders: [],
           lastBlock: null,
           buffered: { blocks: 0, bytes: 0 },
           health: { ok: true },
@@ -298,6 +299,7 @@ describe("the operations service", () => {
           channel: "demo",
           height: "1",
           leader: true,
+          leaders: [],
           lastBlock: { number: "0", hash: Buffer.from(demo.lastBlock?.hash ?? []).toString("hex") },
           buffered: { blocks: 2, bytes: 300 },
           health: { ok: true },

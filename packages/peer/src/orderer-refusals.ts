@@ -1,7 +1,7 @@
 import type { BlockRefusal } from "@gossip/deliver";
 import type { Refusal } from "@gossip/node";
-import type { ChannelConfig } from "@gossip/proto/ed25519";
 import { BoundedMap } from "@gossip/runtime";
+import type { TrustedChannel } from "./trust.js";
 
 const maxRefusals = 100;
 
@@ -10,15 +10,15 @@ export class OrdererRefusals {
   readonly #refusals = new BoundedMap<string, Refusal>({ maxEntries: maxRefusals, whenFull: "evict-oldest" });
 
   /** Remembers a refusal; the same one again only raises its count. */
-  add(config: ChannelConfig, { endpoint, blockNumber, reason, detail }: BlockRefusal, atWallMs: number): void {
-    const key = `${config.channelId} ${endpoint} ${reason}`;
+  add({ id, terms }: TrustedChannel, { endpoint, blockNumber, reason, detail }: BlockRefusal, atWallMs: number): void {
+    const key = `${id} ${endpoint} ${reason}`;
     this.#refusals.set(key, {
       atWallMs,
       what: "block",
       from: endpoint,
-      org: config.ordererOrganizations.find(({ endpoints }) => endpoints.includes(endpoint))?.id ?? "",
+      org: terms.orderers.find(({ address }) => address === endpoint)?.org ?? "",
       reason,
-      detail: `channel ${config.channelId}, block ${blockNumber}: ${detail}`,
+      detail: `channel ${id}, block ${blockNumber}: ${detail}`,
       count: (this.#refusals.get(key)?.count ?? 0) + 1,
     });
   }

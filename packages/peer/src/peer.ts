@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import type { Transport } from "@gossip/comm";
-import { type ConnectOrderer, createDeliver, type Deliver } from "@gossip/deliver";
+import type { ConnectOrderer } from "@gossip/deliver";
 import { type Channel, createNode, type GossipNode } from "@gossip/node";
-import { orgId } from "@gossip/proto";
-import type { ChannelConfig } from "@gossip/proto/ed25519";
+import type { PrivateData } from "@gossip/privdata";
 import {
   type Clock,
   GossipError,
@@ -19,9 +18,12 @@ import {
 } from "@gossip/runtime";
 import type { Ledger } from "@gossip/state";
 import { openChannelLedger } from "./channel-ledger.js";
+import { openChannelPrivateData } from "./channel-private-data.js";
+import { ChannelSeat } from "./channel-seat.js";
 import type { PeerConfig } from "./config.js";
 import { isLoopback, isWildcard, splitEndpoint } from "./endpoint.js";
 import { IncarnationFile } from "./incarnation.js";
+import { JoinedChannels } from "./joined-channels.js";
 import { createLogger, isLeveled } from "./logger.js";
 import { type PrometheusMetrics, prometheusMetrics } from "./metrics.js";
 import { Openings } from "./openings.js";
@@ -29,8 +31,8 @@ import { serveOperations } from "./operations.js";
 import { OrdererRefusals } from "./orderer-refusals.js";
 import { showChannels, showHealth, showMembers } from "./show.js";
 import { showBlocks } from "./show-block.js";
-import { openTransport } from "./transport.js";
-import { openTrust, type Trust } from "./trust.js";
+import { type OpenedTransport, openTransport } from "./transport.js";
+import { checkOwnIdentity, openTrust, type Trust, type TrustedChannel } from "./trust.js";
 import { version } from "./version.js";
 
 /** What a peer takes from its surroundings; all default to this process. */
@@ -107,7 +109,7 @@ class Opening {
   readonly #wall: WallClock;
   readonly #random: Random;
   readonly #refusals = new OrdererRefusals();
-  readonly #delivers = new Map<string, Deliver>();
+  readonly #seats = new Map<string, ChannelSeat>();
   #fault: unknown;
   #closing: Promise<void> | undefined;
   #onClosed: (end: PeerEnd) => void = () => {};
@@ -132,14 +134,44 @@ class Opening {
   }
 
   async open(): Promise<Peer> {
-    const config = this.#config;
+    const joined = new JoinedChannels(this.#config.fileSystemPath);
+    const config = { ...this.#config, channels: await joined.with(this.#config.channels) };
     for (const warning of config.warnings ?? []) this.#log.warn(warning);
     requireEndpoint(config);
-    const trust = openTrust(config, this.#wall);
+    const trust = await openTrust(config, this.#wall);
     const operations = await this.#openOperations();
     const ledgers = await this.#openLedgers(trust);
-    const node = await this.#openNode(trust);
-    for (const { config: channel } of trust.channels) await this.#join(trust, node, channel, ledgers);
+    for (const channel of trust.channels) await channel.restore(ledgerOf(ledgers, channel.id));
+    await checkOwnIdentity(config, trust, wallMillis(this.#wall));
+    for (const warning of trust.warnings) this.#log.warn(warning);
+    const transport = await this.#openTransport(trust);
+    const node = await this.#openNode(trust, transport);
+    for (const trusted of trust.channels) {
+      const ledger = ledgerOf(ledgers, trusted.id);
+      const seat = new ChannelSeat({
+        config,
+        trust,
+        trusted,
+        ledger,
+        privateData: await this.#openPrivateData(trusted, ledger),
+        refusals: this.#refusals,
+        connectOrderer: this.#ports.connectOrderer,
+        clock: this.#clock,
+        wall: this.#wall,
+        random: this.#random,
+        log: this.#partLog,
+        metrics: this.#metrics,
+        onTerms: () => this.#onTerms(trust, transport),
+        onFault: (error) => this.#onFault(error),
+      });
+      this.#seats.set(trusted.id, seat);
+      this.#openings.add("channel", seat, () => seat.close());
+      await seat.join(node);
+    }
+    for (const [at, { remember, genesisBlock }] of config.channels.entries()) {
+      const trusted = trust.channels[at];
+      if (remember === true && trusted !== undefined) await joined.remember(trusted.id, genesisBlock);
+    }
     const self = { id: config.id, startedAt: new Date(wallMillis(this.#wall)).toISOString() };
     operations?.show({
       version,
@@ -147,7 +179,7 @@ class Opening {
       metrics: isPrometheus(this.#metrics) ? this.#metrics : undefined,
       checks: () => showHealth(node, node.channels),
       members: () => showMembers(self, node, this.#refusals.all),
-      channels: () => showChannels(node.channels, this.#delivers),
+      channels: () => showChannels(node.channels, (id) => this.#seats.get(id)?.deliver),
       blocks: (id, from) => {
         const channel = node.channels.get(id);
         return channel && showBlocks(channel, from);
@@ -181,7 +213,8 @@ class Opening {
 
   #warnOfExposure(): void {
     const { operations, tls, listenAddress } = this.#config;
-    if (operations !== undefined && !isLoopback(splitEndpoint(operations.listenAddress)?.host ?? "")) {
+    const isServedOpenly = operations !== undefined && operations.tls === undefined;
+    if (isServedOpenly && !isLoopback(splitEndpoint(operations.listenAddress)?.host ?? "")) {
       this.#log.warn("the operations service is open to other machines, without authentication", {
         listenAddress: operations.listenAddress,
       });
@@ -194,44 +227,73 @@ class Opening {
   async #openOperations() {
     const { operations } = this.#config;
     if (operations === undefined) return undefined;
-    const service = await serveOperations(operations.listenAddress, this.#log.child("operations"));
+    const service = await serveOperations(operations.listenAddress, this.#log.child("operations"), operations.tls);
     return this.#openings.add("operations", service, () => service.close());
   }
 
   async #openLedgers(trust: Trust): Promise<ReadonlyMap<string, Ledger>> {
     const ledgers = new Map<string, Ledger>();
-    for (const { config, genesisBlock } of trust.channels) {
+    for (const { id, genesisBlock } of trust.channels) {
       const ledger = await openChannelLedger({
         dir: join(this.#config.fileSystemPath, "ledgers"),
-        channel: config.channelId,
+        channel: id,
         genesisBlock,
         clock: this.#clock,
         log: this.#partLog.child("ledger"),
         metrics: this.#metrics,
       });
       ledgers.set(
-        config.channelId,
+        id,
         this.#openings.add("ledger", ledger, () => ledger.close()),
       );
     }
     return ledgers;
   }
 
-  async #openNode({ crypto }: Trust): Promise<GossipNode> {
+  async #openPrivateData(trusted: TrustedChannel, ledger: Ledger): Promise<PrivateData | undefined> {
+    const { fileSystemPath, privateData: config = {} } = this.#config;
+    const { mayReadCollection } = trusted;
+    if (mayReadCollection === undefined) return undefined;
+    const opened = await openChannelPrivateData({
+      dir: join(fileSystemPath, "private-data"),
+      channel: trusted.id,
+      ledger,
+      config,
+      mayRead: (policy, peer) => mayReadCollection.call(trusted, policy, peer),
+      clock: this.#clock,
+      log: this.#partLog.child("gossip").child("privdata"),
+      metrics: this.#metrics,
+    });
+    return this.#openings.add("private data", opened, () => opened.close());
+  }
+
+  async #openTransport(trust: Trust): Promise<OpenedTransport> {
+    const given = this.#ports.transport;
+    const opened: OpenedTransport =
+      given === undefined
+        ? await openTransport(this.#config, {
+            channelRoots: trust.peerTlsRoots,
+            log: this.#partLog,
+            metrics: this.#metrics,
+          })
+        : { transport: given, endpoint: this.#config.listenAddress, trustRoots: () => {} };
+    return this.#openings.add("transport", opened, () => opened.transport.close());
+  }
+
+  /** A config block may bring and take authorities of the other peers' TLS certificates. */
+  #onTerms(trust: Trust, transport: OpenedTransport): void {
+    transport.trustRoots(trust.peerTlsRoots);
+  }
+
+  async #openNode({ identity, crypto }: Trust, { transport, endpoint }: OpenedTransport): Promise<GossipNode> {
     const config = this.#config;
     const incarnations = new IncarnationFile(config.fileSystemPath);
     const lastIncarnation = await incarnations.read();
     // Written before the first message goes out, or a kill in between could make the next life look old.
     const next = max(lastIncarnation + 1n, this.#wall.nowNanos());
     await incarnations.write(next);
-    const given = this.#ports.transport;
-    const { transport, endpoint } =
-      given === undefined
-        ? await openTransport(config, { log: this.#partLog, metrics: this.#metrics })
-        : { transport: given, endpoint: config.listenAddress };
-    this.#openings.add("transport", transport, () => transport.close());
     const node = await createNode({
-      identity: config.trust.identity,
+      identity,
       crypto,
       advisor: crypto,
       transport,
@@ -252,65 +314,6 @@ class Opening {
     return node;
   }
 
-  async #join(
-    trust: Trust,
-    node: GossipNode,
-    config: ChannelConfig,
-    ledgers: ReadonlyMap<string, Ledger>,
-  ): Promise<void> {
-    const { channelId, organizations } = config;
-    const ledger = ledgers.get(channelId);
-    if (ledger === undefined) throw new GossipError("internal", `expected a ledger of ${channelId}, got none`);
-    const isLeader = this.#config.orgLeader ?? false;
-    const channel = await node.join(channelId, {
-      ledger,
-      organizations: organizations.map(({ id }) => orgId(id)),
-      anchors: organizations.flatMap(({ id, anchors }) => anchors.map((endpoint) => ({ org: orgId(id), endpoint }))),
-      leader: isLeader,
-    });
-    this.#metrics
-      .gauge({ name: "gossip_leader_election_leader", help: "1 on a leader, 0 on a follower", labels: ["channel"] })
-      .set(isLeader ? 1 : 0, { channel: channelId });
-    if (isLeader) this.#deliver(trust, channel, config, ledger);
-  }
-
-  #deliver({ crypto }: Trust, channel: Channel, config: ChannelConfig, ledger: Ledger): void {
-    const { tls, trust, deliveryClient: { addressOverrides = [], ...deliverConfig } = {} } = this.#config;
-    const { channelId } = config;
-    const overrides = new Map(addressOverrides.map(({ from, to }) => [from, to]));
-    const addresses = config.ordererOrganizations.flatMap(({ endpoints }) => endpoints);
-    if (addresses.length === 0) {
-      this.#log.warn("a leader without orderers: the genesis block names none", { channel: channelId });
-      return;
-    }
-    const deliver = createDeliver({
-      channel: channelId,
-      endpoints: addresses.map((address) => ({
-        address: overrides.get(address) ?? address,
-        ...(tls === undefined ? {} : { tlsRoots: tls.rootCerts }),
-      })),
-      ...(tls === undefined ? {} : { tls: { cert: tls.clientCert ?? tls.cert, key: tls.clientKey ?? tls.key } }),
-      identity: trust.identity,
-      sign: (payload) => crypto.sign(payload),
-      position: { next: ledger.height, lastHash: ledger.lastHash },
-      verify: (blockNumber, block) => crypto.verifyBlock(channelId, blockNumber, block),
-      onBlock: (blockNumber, bytes) => channel.publish(blockNumber, bytes),
-      onRefused: (refusal) => this.#refusals.add(config, refusal, wallMillis(this.#wall)),
-      onFault: (error) => this.#onFault(error),
-      config: deliverConfig,
-      ...(this.#ports.connectOrderer === undefined ? {} : { connect: this.#ports.connectOrderer }),
-      clock: this.#clock,
-      wall: this.#wall,
-      random: this.#random,
-      log: this.#partLog,
-      metrics: this.#metrics,
-    });
-    this.#delivers.set(
-      channelId,
-      this.#openings.add("deliver", deliver, () => deliver.stop()),
-    );
-  }
-
   #onFault(error: unknown): void {
     if (this.#closing !== undefined) return;
     this.#fault = error;
@@ -327,6 +330,12 @@ class Opening {
     })();
     return this.#closing;
   }
+}
+
+function ledgerOf(ledgers: ReadonlyMap<string, Ledger>, channel: string): Ledger {
+  const ledger = ledgers.get(channel);
+  if (ledger === undefined) throw new GossipError("internal", `expected a ledger of ${channel}, got none`);
+  return ledger;
 }
 
 function requireEndpoint({ endpoint, externalEndpoint, listenAddress }: PeerConfig): void {

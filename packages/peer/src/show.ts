@@ -42,12 +42,12 @@ export function showMembers(
 /** What `/gossip/channels` shows. */
 export function showChannels(
   channels: ReadonlyMap<string, Channel>,
-  delivers: ReadonlyMap<string, Deliver>,
+  deliverOf: (channel: string) => Deliver | undefined,
 ): ChannelsView {
   return {
     channels: [...channels.values()]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
-      .map((channel) => showChannel(channel, delivers.get(channel.id))),
+      .map((channel) => showChannel(channel, deliverOf(channel.id))),
   };
 }
 
@@ -82,6 +82,7 @@ function showChannel(channel: Channel, deliver: Deliver | undefined): ChannelEnt
     channel: channel.id,
     height: String(channel.height),
     leader: channel.isLeader,
+    leaders: byPkiId(channel.leaders).map(({ pkiId, lastSeenMs }) => ({ pkiId, lastSeenMs: Math.round(lastSeenMs) })),
     lastBlock:
       lastBlock === undefined
         ? null

@@ -1,92 +1,125 @@
-import { Ed25519Crypto, type Ed25519CryptoOptions, readGenesisBlock } from "@gossip/crypto";
-import type { ChannelConfig } from "@gossip/proto/ed25519";
-import { errorText, GossipError, type WallClock } from "@gossip/runtime";
+import type { MessageCryptoService, SecurityAdvisor, Verdict } from "@gossip/crypto";
+import type { OrdererEndpoint } from "@gossip/deliver";
+import type { ChannelUpdate, PrivateDataPeer } from "@gossip/node";
+import type { Block } from "@gossip/proto/fabric";
+import { GossipError, isPromise, type WallClock } from "@gossip/runtime";
+import type { Ledger } from "@gossip/state";
 import type { PeerConfig } from "./config.js";
+import { openEd25519Trust } from "./trust-ed25519.js";
+import { openFabricTrust } from "./trust-fabric.js";
 
-/** A channel as its genesis block describes it. */
-interface TrustedChannel {
-  readonly config: ChannelConfig;
+/** An orderer of a channel, and whose it is. */
+export interface TrustedOrderer extends OrdererEndpoint {
+  /** MSP identifier; empty when the channel does not say. */
+  readonly org: string;
+}
+
+/** What a channel's configuration says at the moment. */
+export interface ChannelTerms extends ChannelUpdate {
+  readonly orderers: readonly TrustedOrderer[];
+}
+
+/** A channel as its configuration describes it: what was trusted at its beginning, and what config blocks made of it. */
+export interface TrustedChannel {
+  readonly id: string;
+  /** Serialized block 0. */
   readonly genesisBlock: Uint8Array;
+  readonly terms: ChannelTerms;
+  /**
+   * Puts in force what the newest config block of the ledger says; called once, before anything is verified.
+   *
+   * @throws GossipError `corrupt` when the ledger does not hold it, `invalid-config` when it cannot be put in force.
+   */
+  restore(ledger: Ledger): Promise<void>;
+  /** Whether the block changes the configuration, so that the next one can be judged only when it is in force. */
+  isConfig(block: Block): boolean;
+  /**
+   * Puts a committed config block in force.
+   *
+   * @returns whether it was one
+   * @throws GossipError `malformed` when it was, and cannot be put in force.
+   */
+  apply(block: Uint8Array): boolean;
+  /**
+   * Whether a private data collection's member policy, a serialized `common.SignaturePolicyEnvelope`, accepts a peer. Absent
+   * where the trust knows no such policies: private data is not taken there.
+   */
+  readonly mayReadCollection?: (policy: Uint8Array, peer: PrivateDataPeer) => Verdict;
 }
 
 /** Whom a peer believes, and the channels it believes in. */
 export interface Trust {
-  readonly crypto: Ed25519Crypto;
+  /** Own serialized identity. */
+  readonly identity: Uint8Array;
+  readonly crypto: MessageCryptoService & SecurityAdvisor;
   readonly channels: readonly TrustedChannel[];
+  /** PEM: authorities of the peers' TLS certificates that the channels name; changes with their configuration. */
+  readonly peerTlsRoots: readonly Uint8Array[];
+  /** What an operator should know, and be told once. */
+  readonly warnings: readonly string[];
 }
 
 /**
- * Sets up trust, and refuses what every other peer would refuse later: an own identity that is expired, of another
- * organization, or one that may not read a channel.
+ * Reads keys, certificates and channels, and refuses what cannot be right.
  *
- * @throws GossipError `invalid-config`, `untrusted`.
+ * @throws GossipError `invalid-config`, `untrusted`, `not-found`.
  */
-export function openTrust(config: PeerConfig, wall: WallClock): Trust {
-  const { identity, privateKey, organizations } = config.trust;
-  const crypto = createCrypto({ identity, privateKey, organizations, wall });
-  const channels = config.channels.map(({ genesisBlock }, at) => readChannel(genesisBlock, at));
+export async function openTrust(config: PeerConfig, wall: WallClock): Promise<Trust> {
+  const trust =
+    config.trust.type === "fabric"
+      ? await openFabricTrust({ ...config, trust: config.trust }, wall)
+      : openEd25519Trust({ ...config, trust: config.trust }, wall);
   const seen = new Set<string>();
-  for (const [at, { config: channel }] of channels.entries()) {
-    const { channelId } = channel;
-    if (seen.has(channelId))
-      throw refuseChannel(at, `expected each channel once, got a second genesis block of ${channelId}`);
-    seen.add(channelId);
-    const ids = channel.organizations.map(({ id }) => id);
-    if (!ids.includes(config.localMspId)) {
-      throw refuseChannel(
-        at,
-        `expected ${config.localMspId} among the organizations of ${channelId}, got ${ids.join(", ")}`,
-      );
-    }
-    try {
-      crypto.setChannel(channel);
-    } catch (error) {
-      throw refuseChannel(at, errorText(error), error);
+  for (const [at, { id, terms }] of trust.channels.entries()) {
+    const { origin } = config.channels[at] ?? {};
+    if (seen.has(id))
+      throw refuseChannel(at, origin, `expected each channel once, got a second genesis block of ${id}`);
+    seen.add(id);
+    if (!terms.organizations.includes(config.localMspId)) {
+      const got = terms.organizations.join(", ");
+      throw refuseChannel(at, origin, `expected ${config.localMspId} among the organizations of ${id}, got ${got}`);
     }
   }
-  checkOwnIdentity(config, crypto, [...seen]);
-  return { crypto, channels };
+  return trust;
 }
 
-/** Says in the words of the configuration which of its files is meant. */
-function createCrypto(options: Ed25519CryptoOptions): Ed25519Crypto {
-  try {
-    return new Ed25519Crypto(options);
-  } catch (error) {
-    throw new GossipError("invalid-config", `peer.identity: ${errorText(error)}`, { cause: error });
-  }
-}
-
-function checkOwnIdentity({ localMspId, trust }: PeerConfig, crypto: Ed25519Crypto, channels: readonly string[]): void {
-  const { identity } = trust;
-  const valid = crypto.validateIdentity(identity);
+/**
+ * Refuses what every other peer would refuse later: an own identity that is expired, of another organization, or one
+ * that may not read a channel. To be called when the newest configuration of each channel is in force.
+ *
+ * @throws GossipError `untrusted`, `invalid-config`.
+ */
+export async function checkOwnIdentity({ localMspId }: PeerConfig, trust: Trust, wallMs: number): Promise<void> {
+  const { identity, crypto } = trust;
+  const valid = await crypto.validateIdentity(identity);
   if (!valid.ok)
     throw new GossipError("untrusted", `expected own identity to be valid, got ${valid.reason}: ${valid.detail}`);
+  const expires = crypto.expirationOf(identity);
+  if (expires !== undefined && expires < wallMs) {
+    throw new GossipError(
+      "untrusted",
+      `expected own identity to be valid, got one expired at ${new Date(expires).toISOString()}`,
+    );
+  }
   const org = crypto.orgOf(identity);
   if (org !== localMspId) {
     throw new GossipError("invalid-config", `expected an identity of peer.localMspId ${localMspId}, got one of ${org}`);
   }
   const proof = new Uint8Array(32);
-  const signature = crypto.sign(proof);
-  for (const channel of channels) {
-    const verdict = crypto.verifyByChannel(channel, identity, signature, proof);
+  const signed = crypto.sign(proof);
+  const signature = isPromise(signed) ? await signed : signed;
+  for (const { id } of trust.channels) {
+    const verdict = await crypto.verifyByChannel(id, identity, signature, proof);
     if (!verdict.ok) {
       throw new GossipError(
         "untrusted",
-        `expected own identity to read channel ${channel}, got ${verdict.reason}: ${verdict.detail}`,
+        `expected own identity to read channel ${id}, got ${verdict.reason}: ${verdict.detail}`,
       );
     }
   }
 }
 
-function readChannel(genesisBlock: Uint8Array, at: number): TrustedChannel {
-  try {
-    return { config: readGenesisBlock(genesisBlock), genesisBlock };
-  } catch (error) {
-    throw refuseChannel(at, errorText(error), error);
-  }
-}
-
-function refuseChannel(at: number, message: string, cause?: unknown): GossipError {
-  return new GossipError("invalid-config", `channels[${at}].genesisBlock: ${message}`, { cause });
+/** A channel of the configuration that cannot be right, by where it comes from. */
+export function refuseChannel(at: number, origin: string | undefined, message: string, cause?: unknown): GossipError {
+  return new GossipError("invalid-config", `${origin ?? `channels[${at}].genesisBlock`}: ${message}`, { cause });
 }

@@ -58,6 +58,13 @@ export interface RefusalEntry {
   readonly count: number;
 }
 
+/** A peer that declares itself leader of our organization in a channel. */
+export interface LeaderEntry {
+  readonly pkiId: string;
+  /** Milliseconds since its last declaration. */
+  readonly lastSeenMs: number;
+}
+
 /** Answer of `GET /gossip/channels`. */
 export interface ChannelsView {
   /** By name. */
@@ -70,6 +77,8 @@ export interface ChannelEntry {
   readonly height: string;
   /** Whether this peer takes the blocks of its organization from the orderer. */
   readonly leader: boolean;
+  /** Other peers that declare themselves leaders of our organization, by PKI-ID. */
+  readonly leaders: readonly LeaderEntry[];
   readonly lastBlock: { readonly number: string /** Lower-case hex. */; readonly hash: string } | null;
   /** Blocks and bytes that wait for commit. */
   readonly buffered: { readonly blocks: number; readonly bytes: number };

@@ -5,6 +5,7 @@ import type {
   ChannelMemberView,
   GossipNode,
   JoinOptions,
+  LeaderView,
   MemberView,
   NodeEvents,
   Refusal,
@@ -61,6 +62,7 @@ export class FakeChannel implements Channel {
   members: readonly ChannelMemberView[] = [];
   buffered = { blocks: 0, bytes: 0 };
   health: Channel["health"] = { ok: true };
+  leaders: readonly LeaderView[] = [];
   readonly #blocks: Uint8Array[] = [];
 
   constructor(id: string, isLeader = false) {
@@ -77,6 +79,10 @@ export class FakeChannel implements Channel {
     const block = bytes && readBlock(bytes);
     return block?.ok === true ? { number: block.value.header.number, hash: blockHash(block.value.header) } : undefined;
   }
+
+  updateConfig(): void {}
+
+  async leave(): Promise<void> {}
 
   async publish(blockNumber: bigint, block: Uint8Array): Promise<void> {
     if (blockNumber !== this.height) {

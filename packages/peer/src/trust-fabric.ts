@@ -1,0 +1,181 @@
+import { X509Certificate } from "node:crypto";
+import type { Verdict } from "@gossip/crypto";
+import {
+  type ChannelBundle,
+  createChannelBundle,
+  FabricCrypto,
+  lastConfigIndex,
+  type MspFolder,
+  readConfigBlock,
+  readMspFolder,
+} from "@gossip/fabric";
+import type { PrivateDataPeer } from "@gossip/node";
+import { type Block, readBlock } from "@gossip/proto/fabric";
+import { errorText, GossipError, type WallClock } from "@gossip/runtime";
+import type { Ledger } from "@gossip/state";
+import type { DeliveryClientConfig, FabricTrust, PeerConfig } from "./config.js";
+import { splitEndpoint } from "./endpoint.js";
+import { type ChannelTerms, refuseChannel, type Trust, type TrustedChannel } from "./trust.js";
+
+/** Trust as Fabric has it: an MSP folder, and channels whose config blocks change while they run (protocol page 13). */
+export async function openFabricTrust(
+  config: PeerConfig & { readonly trust: FabricTrust },
+  wall: WallClock,
+): Promise<Trust> {
+  const { localMspId, trust, tls, channels } = config;
+  const folder = await readMspFolder(trust.mspConfigPath, localMspId);
+  const crypto = new FabricCrypto({ folder, mspId: localMspId, wall });
+  const trusted = channels.map(({ genesisBlock, origin }, at) => {
+    try {
+      return new FabricChannel(genesisBlock, crypto, config.deliveryClient);
+    } catch (error) {
+      throw refuseChannel(at, origin, errorText(error), error);
+    }
+  });
+  return {
+    identity: folder.identity,
+    crypto,
+    channels: trusted,
+    get peerTlsRoots() {
+      return trusted.flatMap(({ bundle }) => bundle.peerTlsRoots);
+    },
+    get warnings() {
+      return [
+        ...folder.warnings,
+        ...trusted.flatMap(({ id, bundle }) => [
+          ...bundle.warnings.map((warning) => `channel ${id}: ${warning}`),
+          ...differingRoots(folder, bundle, localMspId),
+        ]),
+        ...(tls === undefined ? [] : unnamedHosts(config, tls.cert)),
+      ];
+    },
+  };
+}
+
+/** A channel of a Fabric network; its bundle is replaced with each config block. */
+class FabricChannel implements TrustedChannel {
+  readonly id: string;
+  readonly genesisBlock: Uint8Array;
+  readonly #crypto: FabricCrypto;
+  readonly #overrides: NonNullable<DeliveryClientConfig["addressOverrides"]>;
+  #bundle: ChannelBundle;
+
+  constructor(genesisBlock: Uint8Array, crypto: FabricCrypto, deliveryClient: DeliveryClientConfig | undefined) {
+    const block = parse(genesisBlock);
+    if (block.header.number !== 0n) {
+      throw new GossipError("invalid-config", `expected block 0 of a channel, got block ${block.header.number}`);
+    }
+    this.#crypto = crypto;
+    this.#overrides = deliveryClient?.addressOverrides ?? [];
+    this.#bundle = bundleOf(block);
+    this.id = this.#bundle.channelId;
+    // A copy, since a file is kept as long as the peer runs.
+    this.genesisBlock = genesisBlock;
+    crypto.setChannel(this.#bundle);
+  }
+
+  get bundle(): ChannelBundle {
+    return this.#bundle;
+  }
+
+  get terms(): ChannelTerms {
+    const { organizations, orderers } = this.#bundle;
+    return {
+      organizations: organizations.map(({ mspId }) => mspId),
+      anchors: organizations.flatMap(({ mspId, anchors }) => anchors.map((endpoint) => ({ org: mspId, endpoint }))),
+      orderers: orderers.map(({ address, tlsRoots, org }) => {
+        const override = this.#overrides.find(({ from }) => from === address);
+        return override === undefined
+          ? { address, tlsRoots, org }
+          : { address: override.to, tlsRoots: override.caCerts ?? tlsRoots, org };
+      }),
+    };
+  }
+
+  async restore(ledger: Ledger): Promise<void> {
+    if (ledger.height <= 1n) return;
+    const newest = await this.#read(ledger, ledger.height - 1n);
+    const index = lastConfigIndex(newest);
+    if (index === 0n) return;
+    this.#use(bundleOf(await this.#read(ledger, index)));
+  }
+
+  isConfig(block: Block): boolean {
+    return isConfigBlock(readConfigBlock(block));
+  }
+
+  apply(bytes: Uint8Array): boolean {
+    const read = readConfigBlock(parse(bytes));
+    if (!isConfigBlock(read)) return false;
+    if (!read.ok) throw new GossipError("malformed", `expected a configuration, got ${read.detail}`);
+    this.#use(this.#bundle.next(read.value.envelope));
+    return true;
+  }
+
+  mayReadCollection(policy: Uint8Array, peer: PrivateDataPeer): Verdict {
+    return this.#crypto.judge(this.id, policy, peer);
+  }
+
+  #use(bundle: ChannelBundle): void {
+    this.#bundle = bundle;
+    this.#crypto.setChannel(bundle);
+  }
+
+  async #read(ledger: Ledger, blockNumber: bigint): Promise<Block> {
+    const bytes = await ledger.read(blockNumber);
+    if (bytes === undefined) {
+      throw new GossipError("corrupt", `expected block ${blockNumber} in the ledger of ${this.id}, got none`);
+    }
+    return parse(bytes);
+  }
+}
+
+function parse(bytes: Uint8Array): Block {
+  const block = readBlock(bytes);
+  if (!block.ok) throw new GossipError("malformed", `expected a block, got ${block.detail}`);
+  return block.value;
+}
+
+/** One that cannot be read is a config block too. */
+function isConfigBlock(read: ReturnType<typeof readConfigBlock>): boolean {
+  return read.ok || read.reason !== "no-content";
+}
+
+function bundleOf(block: Block): ChannelBundle {
+  const config = readConfigBlock(block);
+  if (!config.ok) {
+    throw new GossipError(
+      "invalid-config",
+      `expected block ${block.header.number} to be a config block: ${config.detail}`,
+    );
+  }
+  return createChannelBundle(config.value.channelId, config.value.envelope.config);
+}
+
+/** A folder that trusts other authorities than the channel does ends in peers that see the organization differently. */
+function differingRoots(folder: MspFolder, bundle: ChannelBundle, mspId: string): string[] {
+  const inChannel = bundle.msps.msps.get(mspId as never);
+  if (inChannel === undefined) return [];
+  return sameCertificates(folder.config.rootCerts, inChannel.rootCerts)
+    ? []
+    : [`the root certificates of ${mspId} differ between the MSP folder and channel ${bundle.channelId}`];
+}
+
+function sameCertificates(some: readonly Uint8Array[], others: readonly Uint8Array[]): boolean {
+  const names = (pems: readonly Uint8Array[]) =>
+    pems
+      .map((pem) => new X509Certificate(pem).fingerprint256)
+      .sort()
+      .join();
+  return names(some) === names(others);
+}
+
+/** Other peers dial these hosts and look for them in our certificate. */
+function unnamedHosts({ endpoint, externalEndpoint }: PeerConfig, cert: Uint8Array): string[] {
+  const certificate = new X509Certificate(cert);
+  const hosts = new Set([endpoint, externalEndpoint].map((one) => splitEndpoint(one ?? "")?.host ?? ""));
+  hosts.delete("");
+  return [...hosts]
+    .filter((host) => certificate.checkHost(host) === undefined && certificate.checkIP(host) === undefined)
+    .map((host) => `peer.tls.cert.file does not name ${host}, so other peers will refuse to dial it`);
+}
