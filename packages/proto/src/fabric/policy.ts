@@ -103,7 +103,6 @@ function ruleFrom(
   if (nOutOf === null) {
     return signedBy === null ? missing("rule.Type") : decoded({ type: "signed-by", index: signedBy });
   }
-  if (signedBy !== null) return refused("ambiguous-content", "expected signed_by or n_out_of in a rule, got both");
   const rules: SignaturePolicy[] = [];
   for (const part of nOutOf.rules) {
     const rule = ruleFrom(part, budget, depth + 1);
