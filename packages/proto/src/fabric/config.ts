@@ -164,7 +164,9 @@ function configFrom({ sequence, channelGroup }: common.Config): Decoded<Config> 
 
 function groupFrom(wire: common.ConfigGroup | null, depth = 1): Decoded<ConfigGroup> {
   if (depth > maxConfigDepth) return refused("too-large", `expected at most ${maxConfigDepth} levels of groups`);
-  const groups = mapFrom(wire?.groups ?? [], "group", (group) => groupFrom(group, depth + 1));
+  const groups = mapFrom(wire?.groups ?? [], "group", (group: common.ConfigGroup | null) =>
+    groupFrom(group, depth + 1),
+  );
   if (!groups.ok) return groups;
   const values = mapFrom(wire?.values ?? [], "value", (value: common.ConfigValue | null) =>
     decoded({
