@@ -20,6 +20,7 @@ import { configuration } from "./scenarios/configuration.js";
 import { hostility } from "./scenarios/hostility.js";
 import { membership } from "./scenarios/membership.js";
 import { privateData } from "./scenarios/private-data.js";
+import { soak } from "./scenarios/soak.js";
 
 const storyTimeoutMs = 240_000;
 const kept = fileURLToPath(new URL("../../.gossip/fabric/", import.meta.url));
@@ -55,6 +56,19 @@ describe.sequential(`in a real Fabric network (skipped when ${skipReason})`, () 
       const onlyOurs = compare();
       expect(onlyOurs.filter(({ complaint }) => !explained.some((one) => one.complaint.test(complaint)))).toEqual([]);
     },
+  );
+});
+
+const minutes = Number(process.env["FABRIC_SOAK_MINUTES"] ?? 0);
+
+describe(`in a real Fabric network for long (skipped when ${skipReason} or FABRIC_SOAK_MINUTES is not set)`, () => {
+  const scenario = soak(minutes === 0 ? 30 : minutes);
+  test.skipIf(binaries === undefined || minutes === 0)(
+    `${scenario.name} (skipped when ${skipReason} or FABRIC_SOAK_MINUTES is not set)`,
+    async () => {
+      if (binaries !== undefined) await tell(scenario, "ours", binaries);
+    },
+    2 * minutes * 60_000 + storyTimeoutMs,
   );
 });
 
