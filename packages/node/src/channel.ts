@@ -1,87 +1,19 @@
-import type { Comm } from "@gossip/comm";
-import type { MessageCryptoService, Verified } from "@gossip/crypto";
+import type { Verified } from "@gossip/crypto";
 import type { DataMessage, Envelope, LeadershipMessage, OrgId, PkiId, StateInfo } from "@gossip/proto";
-import {
-  type Clock,
-  errorText,
-  GossipError,
-  type Logger,
-  type MaybePromise,
-  type Metrics,
-  type Random,
-  type Run,
-  run,
-  unreachable,
-  whenDone,
-} from "@gossip/runtime";
-import {
-  type Ledger,
-  readBlocks,
-  type StateDropReason,
-  type StateInput,
-  type StateOutput,
-  StateTransfer,
-} from "@gossip/state";
-import type {
-  Channel,
-  ChannelMemberView,
-  ChannelUpdate,
-  JoinOptions,
-  LeaderView,
-  MemberView,
-  PrivateDataHandler,
-} from "./api.js";
+import { GossipError, type Logger, type Run, run, unreachable, whenDone } from "@gossip/runtime";
+import type { StateDropReason, StateInput } from "@gossip/state";
+import type { Channel, ChannelMemberView, ChannelUpdate, JoinOptions, LeaderView, PrivateDataHandler } from "./api.js";
 import { attempt } from "./attempt.js";
-import {
-  ChannelGossip,
-  type ChannelGossipInput,
-  type ChannelGossipOutput,
-  type MembershipView,
-} from "./channel-gossip.js";
+import { ChannelBlocks } from "./channel-blocks.js";
+import { ChannelGossip, type ChannelGossipInput, type ChannelGossipOutput } from "./channel-gossip.js";
 import { channelMetrics } from "./channel-metrics.js";
-import { type CommitOutcome, Commits } from "./commits.js";
-import type { GossipConfig } from "./config.js";
-import type { Exit } from "./exit.js";
 import { LeaderTable } from "./leader-table.js";
-import type { DropLedger } from "./refusals.js";
-import { type Emission, type RoutableChannel, stateInfoEmission } from "./routing.js";
+import { type RoutableChannel, stateInfoEmission } from "./routing.js";
+import type { ChannelSurroundings } from "./surroundings.js";
 import { MembershipTracker } from "./tracker.js";
 
-/** What a channel shares with its node. */
-export interface ChannelSurroundings {
-  readonly self: PkiId;
-  readonly selfOrg: OrgId;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  readonly config: GossipConfig;
-  readonly exit: Exit;
-  readonly drops: DropLedger;
-  readonly membership: MembershipView;
-  readonly crypto: MessageCryptoService;
-  /** The last sequence of an earlier stay in this channel. */
-  readonly afterSequence: bigint;
-  comm(): Comm;
-  endpointOf(pkiId: PkiId): string;
-  memberView(pkiId: PkiId): MemberView | undefined;
-  emit(emission: Emission): void;
-  /** A block that was verified must not be committed: it breaks the chain, or trust has changed. `from` is `undefined` for the orderer. */
-  onBlockRefused(from: PkiId | undefined, reason: string, detail: string): void;
-  /** Whether the author of a state info may read the channel, now. */
-  mayRead(channel: string, info: Verified<StateInfo>): MaybePromise<boolean>;
-  /** Judges all identities anew; done when those that are not good any more are gone. */
-  judgeIdentities(): MaybePromise<void>;
-  /** The channel has another configuration, in which these organizations are no more. */
-  onUpdated(channel: string, update: ChannelUpdate, removed: readonly OrgId[]): void;
-  /** The channel was left, and is closed; `sequence` is that of its last state info. */
-  onLeft(channel: string, sequence: bigint): void;
-  /** A defect was met; the node closes. */
-  onFault(error: unknown): void;
-}
-
 /**
- * One channel of a node: its two machines, and the effects of their outputs on ledger and wire.
+ * One channel of a node: who is in it, its blocks (`channel-blocks.ts`), and what programs see of both.
  * The gate hands in what is verified; everything a program sees of a channel is the `Channel` interface.
  */
 export class ChannelShell implements Channel, RoutableChannel {
@@ -90,23 +22,14 @@ export class ChannelShell implements Channel, RoutableChannel {
   /** Where private data is kept; `undefined` for nowhere. */
   readonly privateData: PrivateDataHandler | undefined;
   readonly #around: ChannelSurroundings;
-  readonly #ledger: Ledger;
-  readonly #blockGossip: boolean;
-  readonly #commits: Commits;
+  readonly #blocks: ChannelBlocks;
   readonly #leaders: LeaderTable;
   readonly #gossip: ChannelGossip;
-  readonly #state: StateTransfer;
   readonly #gossipRun: Run<ChannelGossipInput>;
-  readonly #stateRun: Run<StateInput>;
   readonly #log: Logger;
-  readonly #stateLog: Logger;
   readonly #metrics: ReturnType<typeof channelMetrics>;
   readonly #tracker = new MembershipTracker();
-  /** Programs waiting for room, for a height, or for the end. */
-  #waiting: (() => void)[] = [];
   #closed = false;
-  /** Why the ledger was not given the block that it was about to get. */
-  #refusal: Extract<CommitOutcome, { type: "refused" }> | undefined;
   #leaving: { readonly done: Promise<void>; readonly settle: () => void } | undefined;
 
   constructor(id: string, options: JoinOptions, incarnation: bigint, around: ChannelSurroundings) {
@@ -114,23 +37,12 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.id = id;
     this.isLeader = options.leader ?? false;
     this.#around = around;
-    this.#ledger = options.ledger;
     this.#log = around.log.child("channel");
-    this.#stateLog = around.log.child("state");
     this.#metrics = channelMetrics(around.metrics);
-    this.#blockGossip = options.blockGossip ?? true;
     this.privateData = options.privateData;
     this.#leaders = new LeaderTable({
       aliveThresholdMs: config.leaderAliveThresholdMs,
       maxAuthors: config.maxMembers,
-    });
-    this.#commits = new Commits({
-      ledger: options.ledger,
-      clock,
-      onCommitted: options.onCommitted,
-      window: BigInt(2 * config.state.blockBufferSize),
-      verify: (blockNumber, block) => around.crypto.verifyBlock(id, blockNumber, block),
-      onStored: (tookMs) => this.#metrics.commitSeconds.observe(tookMs / 1000, { channel: id }),
     });
     this.#gossip = new ChannelGossip({
       self: around.self,
@@ -151,49 +63,47 @@ export class ChannelShell implements Channel, RoutableChannel {
       },
       random,
     });
-    this.#state = new StateTransfer({
-      height: options.ledger.height,
+    const onFault = around.onFault;
+    this.#gossipRun = run(this.#gossip, { clock, onFault, perform: (output) => this.#performGossip(output) });
+    this.#blocks = new ChannelBlocks({
+      id,
+      join: options,
+      around,
+      metrics: this.#metrics,
       peers: () =>
         this.#gossip.members.map(({ pkiId, properties }) => ({
           pkiId,
           height: properties.ledgerHeight,
           endpoint: around.endpointOf(pkiId),
         })),
-      config: config.state,
-      random,
-      staticLeader: this.isLeader,
+      send: (to, envelope, lane) => this.#send(to, envelope, lane),
+      onHeight: (height) => this.#gossipRun.push({ type: "height", height }),
+      onTrustChanged: () => this.#onTrustChanged(),
     });
-    const onFault = around.onFault;
-    this.#gossipRun = run(this.#gossip, { clock, onFault, perform: (output) => this.#performGossip(output) });
-    this.#stateRun = run(this.#state, { clock, onFault, perform: (output) => this.#performState(output) });
   }
 
   /** Begins to speak. Apart from construction, so that the node already knows the channel when the first output comes. */
   start(): void {
     this.#gossipRun.push({ type: "start" });
-    this.#stateRun.push({ type: "peers-changed" });
+    this.#blocks.push({ type: "peers-changed" });
   }
 
   // What programs see
 
   get height(): bigint {
-    return this.#state.height;
+    return this.#blocks.height;
   }
 
-  get lastBlock(): { readonly number: bigint; readonly hash: Uint8Array } | undefined {
-    const { height, lastHash } = this.#ledger;
-    return height === 0n ? undefined : { number: height - 1n, hash: lastHash };
+  get lastBlock(): Channel["lastBlock"] {
+    return this.#blocks.lastBlock;
   }
 
-  get buffered(): { readonly blocks: number; readonly bytes: number } {
-    return this.#state.buffered;
+  get buffered(): Channel["buffered"] {
+    return this.#blocks.buffered;
   }
 
   get health(): Channel["health"] {
-    const stall = this.#state.stall;
-    return stall === undefined
-      ? { ok: true }
-      : { ok: false, detail: `block ${stall.blockNumber} cannot be committed: ${stall.detail}` };
+    return this.#blocks.health;
   }
 
   get members(): readonly ChannelMemberView[] {
@@ -217,7 +127,9 @@ export class ChannelShell implements Channel, RoutableChannel {
   }
 
   updateConfig(update: ChannelUpdate): void {
-    this.#assertOpen();
+    if (this.#closed) {
+      throw new GossipError("closed", `expected channel ${this.id} to be open, got one that was closed`);
+    }
     const { selfOrg } = this.#around;
     if (!update.organizations.includes(selfOrg)) {
       throw new GossipError(
@@ -243,40 +155,16 @@ export class ChannelShell implements Channel, RoutableChannel {
     return done;
   }
 
-  async publish(blockNumber: bigint, block: Uint8Array): Promise<void> {
-    while (!this.#state.room) await this.#change();
-    this.#assertOpen();
-    this.#stateRun.push({ type: "block", blockNumber, data: block, source: "deliver" });
-    if (this.#blockGossip) {
-      this.#around.emit(this.#around.exit.block(this.id, { blockNumber, data: block, privateData: [] }));
-    }
-    while (!this.#state.room) await this.#change();
+  publish(blockNumber: bigint, block: Uint8Array): Promise<void> {
+    return this.#blocks.publish(blockNumber, block);
   }
 
-  async block(blockNumber: bigint): Promise<Uint8Array | undefined> {
-    return this.#ledger.read(blockNumber);
+  block(blockNumber: bigint): Promise<Uint8Array | undefined> {
+    return this.#blocks.block(blockNumber);
   }
 
-  async *blocks(options: { readonly from?: bigint; readonly signal?: AbortSignal } = {}) {
-    const { signal } = options;
-    const onAbort = () => this.#notify();
-    signal?.addEventListener("abort", onAbort);
-    try {
-      for (let number = options.from ?? this.height; !this.#closed && signal?.aborted !== true; ) {
-        if (number >= this.height) {
-          await this.#change().catch(() => {});
-          continue;
-        }
-        const bytes = await this.#ledger.read(number);
-        if (bytes === undefined) {
-          throw new GossipError("not-found", `expected block ${number} of ${this.id} in the ledger, got none`);
-        }
-        yield { number, bytes };
-        number++;
-      }
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
-    }
+  blocks(options?: Parameters<Channel["blocks"]>[0]): ReturnType<Channel["blocks"]> {
+    return this.#blocks.blocks(options);
   }
 
   // What the gate hands in
@@ -286,11 +174,11 @@ export class ChannelShell implements Channel, RoutableChannel {
   }
 
   refusalOfBlock(blockNumber: bigint): StateDropReason | undefined {
-    return this.#state.refusal(blockNumber);
+    return this.#blocks.refusal(blockNumber);
   }
 
   wantsResponse(from: PkiId, nonce: bigint): boolean {
-    return this.#state.wantsResponse(from, nonce);
+    return this.#blocks.wantsResponse(from, nonce);
   }
 
   onStateInfo(info: Verified<StateInfo>, from: PkiId): void {
@@ -305,12 +193,8 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.#gossipRun.push({ type: "pull-request", from });
   }
 
-  /** A pushed block that is verified: taken when it is news, and then pushed on. The machine notes what is not, too. */
   onBlock(message: DataMessage, envelope: Envelope, from: PkiId): void {
-    const { blockNumber, data } = message.payload;
-    const isNews = this.#state.wants(blockNumber);
-    this.#stateRun.push({ type: "block", blockNumber, data, source: "push", from });
-    if (isNews) this.#around.emit({ key: undefined, message, envelope, channel: this.id, except: from });
+    this.#blocks.onPushed(message, envelope, from);
   }
 
   wantsLeadership(message: LeadershipMessage): boolean {
@@ -323,7 +207,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   }
 
   onState(input: Extract<StateInput, { readonly type: "state-request" | "state-response" }>): void {
-    this.#stateRun.push(input);
+    this.#blocks.push(input);
   }
 
   onMemberUp(pkiId: PkiId): void {
@@ -331,7 +215,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   }
 
   onMembersChanged(): void {
-    this.#stateRun.push({ type: "peers-changed" });
+    this.#blocks.push({ type: "peers-changed" });
   }
 
   // What routing asks
@@ -358,10 +242,8 @@ export class ChannelShell implements Channel, RoutableChannel {
 
   close(): void {
     this.#closed = true;
-    this.#commits.close();
     this.#gossipRun.close();
-    this.#stateRun.close();
-    this.#notify();
+    this.#blocks.close();
     this.#leaving?.settle();
   }
 
@@ -392,92 +274,12 @@ export class ChannelShell implements Channel, RoutableChannel {
       case "respond":
         return this.#send(output.to, exit.snapshot(this.id, output.elements), "control");
       case "peers-changed":
-        return this.#stateRun.push({ type: "peers-changed" });
+        return this.#blocks.push({ type: "peers-changed" });
       case "dropped":
         return drops.count("channel", output.reason);
       default:
         return unreachable(output);
     }
-  }
-
-  #performState(output: StateOutput): void {
-    const { exit, drops } = this.#around;
-    switch (output.type) {
-      case "commit":
-        return this.#commit(output.blockNumber, output.data);
-      case "height":
-        this.#metrics.height.set(Number(output.height), { channel: this.id });
-        this.#gossipRun.push({ type: "height", height: output.height });
-        return this.#notify();
-      case "request":
-        return this.#send(output.to, exit.stateRequest(this.id, output.nonce, output.start, output.end), "control");
-      case "read-blocks":
-        whenDone(readBlocks(this.#ledger, output), ({ payloads, failure }) => {
-          if (failure !== undefined)
-            this.#stateLog.error("cannot read blocks to serve", { channel: this.id, reason: errorText(failure) });
-          this.#stateRun.push({ type: "blocks-read", id: output.id, payloads });
-        });
-        return;
-      case "respond":
-        return this.#send(output.to, exit.stateResponse(this.id, output.nonce, output.payloads), "bulk");
-      case "buffered":
-        return this.#metrics.buffered.set(output.blocks, { channel: this.id });
-      case "room":
-        return this.#notify();
-      case "stalled":
-        return this.#stateLog.error("commits fail", {
-          channel: this.id,
-          blockNumber: output.blockNumber,
-          reason: output.detail,
-        });
-      case "recovered":
-        return this.#stateLog.info("commits work again", { channel: this.id, blockNumber: output.blockNumber });
-      case "attempt-failed":
-        return this.#stateLog.debug("a peer did not serve blocks", {
-          channel: this.id,
-          peer: output.to,
-          reason: output.reason,
-        });
-      case "transfer-failed":
-        return this.#stateLog.warn("nobody serves blocks that we lack", { channel: this.id, start: output.start });
-      case "straggler":
-        return this.#stateLog.warn(
-          "too far behind for pushes, and state transfer is off: set peer.gossip.state.enabled",
-          {
-            channel: this.id,
-            height: output.height,
-            pushed: output.blockNumber,
-          },
-        );
-      case "dropped":
-        if (output.reason === "refused-by-ledger") this.#reportRefusal(output.from, output.detail ?? "");
-        return drops.count("state", output.reason, output.count);
-      default:
-        return unreachable(output);
-    }
-  }
-
-  #commit(blockNumber: bigint, data: Uint8Array): void {
-    whenDone(
-      attempt(() => this.#commits.commit(blockNumber, data)),
-      (attempted) => {
-        // Only the plugs of trust can fail here, and they must not.
-        if (!attempted.ok) return this.#around.onFault(attempted.error);
-        const outcome = attempted.value;
-        if (outcome.type === "committed") {
-          if (outcome.isTrustChanged) this.#onTrustChanged();
-          return this.#stateRun.push({ type: "committed", blockNumber });
-        }
-        const cause = outcome.type === "refused" ? "refused" : "storage";
-        this.#refusal = outcome.type === "refused" ? outcome : undefined;
-        this.#stateRun.push({ type: "commit-failed", blockNumber, cause, detail: outcome.detail });
-      },
-    );
-  }
-
-  #reportRefusal(from: PkiId | undefined, detail: string): void {
-    this.#around.onBlockRefused(from, this.#refusal?.reason ?? "broken-chain", detail);
-    this.#refusal = undefined;
   }
 
   /** Identities first: a state info is worth no more than its author. */
@@ -503,27 +305,5 @@ export class ChannelShell implements Channel, RoutableChannel {
 
   #send(to: PkiId, envelope: Envelope, lane: "control" | "bulk"): void {
     this.#around.comm().send({ pkiId: to, endpoint: this.#around.endpointOf(to) }, envelope, lane);
-  }
-
-  /** Resolves at the next change of height, room or life. */
-  #change(): Promise<void> {
-    if (this.#closed) return Promise.reject(this.#closedError());
-    return new Promise((resolve, reject) => {
-      this.#waiting.push(() => (this.#closed ? reject(this.#closedError()) : resolve()));
-    });
-  }
-
-  #notify(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resume of waiting) resume();
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw this.#closedError();
-  }
-
-  #closedError(): GossipError {
-    return new GossipError("closed", `expected channel ${this.id} to be open, got one that was closed`);
   }
 }

@@ -39,7 +39,7 @@ import type {
   NodeOptions,
   Refusal,
 } from "./api.js";
-import { ChannelShell, type ChannelSurroundings } from "./channel.js";
+import { ChannelShell } from "./channel.js";
 import type { GateDrop } from "./checks.js";
 import { type GossipConfig, resolveGossipConfig } from "./config.js";
 import { Emitter, type EmitterInput } from "./emitter.js";
@@ -52,6 +52,7 @@ import { MemberViews } from "./member-views.js";
 import { DropLedger } from "./refusals.js";
 import { makeTables } from "./router.js";
 import { type Emission, stateInfoEmission } from "./routing.js";
+import type { ChannelSurroundings } from "./surroundings.js";
 
 /**
  * Opens a node: it starts to listen and to reach for its bootstrap peers at once.
