@@ -187,8 +187,8 @@ export const peerFileSchema = z.object(
         SW: section({ FileKeyStore: section({ KeyStore: text("the path of a folder") }) }),
       }),
       fileSystemPath: text("the path of a folder"),
-      maxRecvMsgSize: orDefault(integer(1024)),
-      maxSendMsgSize: orDefault(integer(1024)),
+      maxRecvMsgSize: orDefault(integer(1024, 2 ** 31 - 1)),
+      maxSendMsgSize: orDefault(integer(1024, 2 ** 31 - 1)),
       trust: choice("fabric", "ed25519"),
       identity: section({ file: file(), keyFile: file() }),
       organizations: listOf({

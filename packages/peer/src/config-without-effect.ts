@@ -29,7 +29,8 @@ export const keysWithoutEffect: readonly { readonly reason: string; readonly key
     keys: [
       "peer.connectiontimeout",
       "peer.keepalive.minInterval",
-      "peer.BCCSP.SW",
+      "peer.BCCSP.SW.Hash",
+      "peer.BCCSP.SW.Security",
       "peer.BCCSP.PKCS11",
       "peer.tls.serverhostoverride",
       "peer.gossip.election",
