@@ -1,15 +1,8 @@
-import { type Comm, type CommEvent, type ConnectionView, createComm, type HandshakeFailure } from "@gossip/comm";
+import { type Comm, type CommEvent, type ConnectionView, createComm } from "@gossip/comm";
 import { IdentityStore, type MessageCryptoService, type Removed, type Verified } from "@gossip/crypto";
-import {
-  type ContactChanged,
-  Discovery,
-  type DiscoveryInput,
-  type DiscoveryMember,
-  type MemberDown,
-  organizationDisclosure,
-} from "@gossip/discovery";
+import type { ContactChanged, Discovery, DiscoveryInput, DiscoveryMember, MemberDown } from "@gossip/discovery";
 import { type AliveMessage, type Envelope, type OrgId, type PkiId, pkiIdToBytes } from "@gossip/proto";
-import { type ItemStore, Pull, type PullInput } from "@gossip/pull";
+import type { ItemStore, PullInput } from "@gossip/pull";
 import {
   type Clock,
   GossipError,
@@ -39,17 +32,18 @@ import type {
   NodeOptions,
   Refusal,
 } from "./api.js";
+import { attempt } from "./attempt.js";
 import { ChannelShell } from "./channel.js";
-import type { GateDrop } from "./checks.js";
 import { type GossipConfig, resolveGossipConfig } from "./config.js";
-import { Emitter, type EmitterInput } from "./emitter.js";
-import { checkedEndpoint, hostOf, isEndpoint } from "./endpoint.js";
+import type { EmitterInput } from "./emitter.js";
+import { checkedEndpoint, isEndpoint } from "./endpoint.js";
 import { Exit } from "./exit.js";
 import { Gate } from "./gate.js";
-import { makeIdentityItems } from "./identity-items.js";
 import { Listeners } from "./listeners.js";
-import { MemberViews } from "./member-views.js";
+import { makeMachines } from "./machines.js";
+import type { MemberViews } from "./member-views.js";
 import { DropLedger } from "./refusals.js";
+import { Reports } from "./reports.js";
 import { makeTables } from "./router.js";
 import { type Emission, stateInfoEmission } from "./routing.js";
 import type { ChannelSurroundings } from "./surroundings.js";
@@ -92,6 +86,7 @@ class NodeShell implements GossipNode {
   readonly #options: NodeOptions;
   readonly #identities: IdentityStore;
   readonly #drops: DropLedger;
+  readonly #reports: Reports;
   readonly #identityItems: ItemStore<Envelope>;
   readonly #discovery: Discovery;
   readonly #views: MemberViews;
@@ -131,34 +126,27 @@ class NodeShell implements GossipNode {
     this.org = this.#identities.selfOrg;
     this.incarnation = laterThan(options.lastIncarnation ?? 0n, this.#wall);
     this.#drops = new DropLedger(metrics);
+    this.#reports = new Reports({
+      drops: this.#drops,
+      wall: this.#wall,
+      log: this.#log,
+      commLog: this.#commLog,
+      orgOf: (id) => this.#identities.orgOf(id),
+      onRefused: (refusal) => this.#listeners.fire("refused", refusal),
+    });
 
-    this.#discovery = new Discovery({
-      self: { pkiId: this.pkiId, internalEndpoint: this.endpoint, endpoint: options.externalEndpoint ?? "" },
+    const { discovery, views, identityItems, pull, emitter } = makeMachines({
+      identities: this.#identities,
+      endpoint: this.endpoint,
+      externalEndpoint: options.externalEndpoint ?? "",
       incarnation: this.incarnation,
       config: this.#config,
-      random: this.#random,
-      disclosure: organizationDisclosure({
-        self: this.pkiId,
-        selfOrg: this.org,
-        orgOf: (id) => this.#identities.orgOf(id),
-      }),
-    });
-    this.#views = new MemberViews(this.#discovery, this.#identities, this.#clock);
-    this.#identityItems = makeIdentityItems(this.org, this.#views);
-    const pull = new Pull<Envelope>({
-      items: this.#identityItems,
-      peers: () =>
-        this.#discovery.members.map(({ pkiId, preferredEndpoint }) => ({ pkiId, endpoint: preferredEndpoint })),
-      config: this.#config,
+      clock: this.#clock,
       random: this.#random,
     });
-    const emitter = new Emitter<Emission>({
-      iterations: this.#config.propagateIterations,
-      burstSize: this.#config.maxPropagationBurstSize,
-      burstLatencyMs: this.#config.maxPropagationBurstLatencyMs,
-      maxElements: this.#config.maxEmitterElements,
-    });
-
+    this.#discovery = discovery;
+    this.#views = views;
+    this.#identityItems = identityItems;
     const identityPublishedUntil = this.#clock.now() + this.#config.publishCertPeriodMs;
     this.#exit = new Exit({
       self: this.pkiId,
@@ -181,7 +169,7 @@ class NodeShell implements GossipNode {
       toPull: (input) => this.#pullRun.push(input),
       relayStateInfo: (info, except) =>
         this.#emitterRun.push({ type: "add", element: stateInfoEmission("", info, except) }),
-      onDropped: (drop) => this.#onGateDrop(drop),
+      onDropped: (drop) => this.#reports.onGateDrop(drop),
       onFault,
     });
     this.#comm = createComm({
@@ -298,10 +286,7 @@ class NodeShell implements GossipNode {
       endpointOf: (pkiId) => this.#views.address(pkiId).endpoint,
       memberView: (pkiId) => this.#views.viewOf(pkiId),
       emit: (element) => this.#emitterRun.push({ type: "add", element }),
-      onBlockRefused: (from, reason, detail) => {
-        const org = from === undefined ? "" : (this.#identities.orgOf(from) ?? "");
-        this.#refuse({ what: "block", from: from ?? "orderer", org, reason, detail });
-      },
+      onBlockRefused: (from, reason, detail) => this.#reports.onBlockRefused(from, reason, detail),
       mayRead: (channel, { message, envelope }) => {
         const identity = this.#identities.get(message.pkiId, this.#clock.now());
         if (identity === undefined) return false;
@@ -392,9 +377,10 @@ class NodeShell implements GossipNode {
 
   /** Whom we trust has changed: judge all identities anew, and forget whom we refused lately. */
   #judgeIdentities(): MaybePromise<void> {
-    const removed = this.#identities.suspect(() => true, this.#clock.now(), wallMillis(this.#wall));
-    return whenDone(removed, (gone) => {
-      for (const one of gone) this.#withdraw(one);
+    const judging = attempt(() => this.#identities.suspect(() => true, this.#clock.now(), wallMillis(this.#wall)));
+    return whenDone(judging, (judged) => {
+      if (!judged.ok) return this.#onFault(judged.error);
+      for (const one of judged.value) this.#withdraw(one);
     });
   }
 
@@ -447,35 +433,11 @@ class NodeShell implements GossipNode {
       case "identity-switch":
         this.#identities.remove(event.old);
         return this.#withdraw({ pkiId: event.old, cause: "replaced" });
-      case "handshake-refused": {
-        const { direction, remoteAddress, claimed, org, reason, detail } = event;
-        this.#drops.count("handshake", reason);
-        if (isMishap(reason)) return this.#commLog.debug("handshake ended", { remoteAddress, reason, detail });
-        // The port of who dials us is another each time; as a name it would make each refusal the first of its kind.
-        const address = direction === "inbound" ? hostOf(remoteAddress) : remoteAddress;
-        const from = claimed === "" ? address : claimed;
-        return this.#refuse({ what: "handshake", from, org, reason, detail });
-      }
+      case "handshake-refused":
+        return this.#reports.onHandshakeRefused(event);
       case "dropped":
         return this.#drops.count("comm", event.reason);
     }
-  }
-
-  #onGateDrop({ reason, from, refused, detail, count }: GateDrop): void {
-    this.#drops.count("gate", reason, count);
-    const org = this.#identities.orgOf(from.pkiId) ?? "";
-    if (refused === undefined) this.#log.debug("dropped", { from: from.pkiId, reason, detail });
-    else this.#refuse({ what: refused, from: from.pkiId, org, reason, detail });
-  }
-
-  #refuse(refusal: Omit<Refusal, "count" | "atWallMs">): void {
-    const counted = this.#drops.refuse({ ...refusal, atWallMs: wallMillis(this.#wall) });
-    // The first of its kind is for the operator; a flood of the same is for the counter.
-    const isLoud = (counted.count & (counted.count - 1)) === 0;
-    const { what, ...fields } = counted;
-    const log = what === "handshake" ? this.#commLog : this.#log;
-    if (isLoud) log.warn(`${what} refused`, fields);
-    this.#listeners.fire("refused", counted);
   }
 
   #onMemberUp(member: DiscoveryMember): void {
@@ -522,21 +484,6 @@ class NodeShell implements GossipNode {
     const { message, envelope } = alive;
     const element: Emission = { key: `alive ${message.member.pkiId}`, message, envelope, channel: "", except };
     this.#emitterRun.push({ type: "add", element });
-  }
-}
-
-/** A handshake that did not come about, though nobody was found unfit: both dialled at once, one was slow or closing. */
-function isMishap(reason: HandshakeFailure): boolean {
-  switch (reason) {
-    case "handshake-timeout":
-    case "stream-ended":
-    case "too-many-handshakes":
-    case "signing-failed":
-    case "probe":
-    case "closing":
-      return true;
-    default:
-      return false;
   }
 }
 

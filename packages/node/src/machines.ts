@@ -1,0 +1,49 @@
+import type { IdentityStore } from "@gossip/crypto";
+import { Discovery, organizationDisclosure } from "@gossip/discovery";
+import type { Envelope } from "@gossip/proto";
+import { Pull } from "@gossip/pull";
+import type { Clock, Random } from "@gossip/runtime";
+import type { GossipConfig } from "./config.js";
+import { Emitter } from "./emitter.js";
+import { makeIdentityItems } from "./identity-items.js";
+import { MemberViews } from "./member-views.js";
+import type { Emission } from "./routing.js";
+
+/** What the machines of a node are made of. */
+export interface MachinesOptions {
+  readonly identities: IdentityStore;
+  readonly endpoint: string;
+  readonly externalEndpoint: string;
+  readonly incarnation: bigint;
+  readonly config: GossipConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** The machines that all channels share, and what they see of each other: views that only read. */
+export function makeMachines(options: MachinesOptions) {
+  const { identities, endpoint, externalEndpoint, incarnation, config, clock, random } = options;
+  const { selfPkiId: self, selfOrg } = identities;
+  const discovery = new Discovery({
+    self: { pkiId: self, internalEndpoint: endpoint, endpoint: externalEndpoint },
+    incarnation,
+    config,
+    random,
+    disclosure: organizationDisclosure({ self, selfOrg, orgOf: (id) => identities.orgOf(id) }),
+  });
+  const views = new MemberViews(discovery, identities, clock);
+  const identityItems = makeIdentityItems(selfOrg, views);
+  const pull = new Pull<Envelope>({
+    items: identityItems,
+    peers: () => discovery.members.map(({ pkiId, preferredEndpoint }) => ({ pkiId, endpoint: preferredEndpoint })),
+    config,
+    random,
+  });
+  const emitter = new Emitter<Emission>({
+    iterations: config.propagateIterations,
+    burstSize: config.maxPropagationBurstSize,
+    burstLatencyMs: config.maxPropagationBurstLatencyMs,
+    maxElements: config.maxEmitterElements,
+  });
+  return { discovery, views, identityItems, pull, emitter };
+}
