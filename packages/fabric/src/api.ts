@@ -5,6 +5,13 @@ import type { ConfigEnvelope, Consenter, FabricMspConfig, MspPrincipal } from "@
 /** The rules an MSP goes by, which the capabilities of its channel decide (protocol page 13 §3.1); the local one is always v3. */
 export type MspVersion = "v1.4.3" | "v3";
 
+/**
+ * Which encodings of an ECDSA signature are read. A Go peer reads what it can and passes over the rest (`any`), which has
+ * to be so for blocks: a Byzantine orderer could otherwise part Go's peers from ours. Elsewhere only the one that signers
+ * make is taken (`canonical`), since a message that anybody can change without breaking it is many messages.
+ */
+export type SignatureForm = "canonical" | "any";
+
 /** An identity as its MSP sees it: its certificate parsed and, unless RSA or Ed25519 signed it, linked to the MSP's authorities. */
 export interface MspIdentity {
   readonly mspId: string;
@@ -16,8 +23,12 @@ export interface MspIdentity {
   readonly wellFormed: Verdict;
   /** Whether the MSP vouches for it (page 13 §3.6). Never looks at the clock. Computed once. */
   validate(): Verdict;
-  /** Whether the signature over `message` is its own, in the form that Fabric demands (page 13 §1.5). */
-  verify(signature: Uint8Array, message: Uint8Array): Verdict;
+  /**
+   * Whether the signature over `message` is its own, in the form that Fabric demands (page 13 §1.5).
+   *
+   * @param form default `canonical`
+   */
+  verify(signature: Uint8Array, message: Uint8Array, form?: SignatureForm): Verdict;
   /** Page 13 §3.7. */
   satisfies(principal: MspPrincipal): Verdict;
 }
@@ -51,7 +62,9 @@ export interface SignedDatum {
 
 /** A rule on who must have signed (page 13 §4.4). */
 export interface Policy {
-  /** Whether those whose signatures are good satisfy it; an identity counts once, however often it signed. */
+  /**
+   * Whether those whose signatures are good, in any form, satisfy it; an identity counts once, however often it signed.
+   */
   evaluate(signed: readonly SignedDatum[]): Verdict;
   /** As `evaluate`, of identities of the channel whose signatures the caller has checked, each given once. */
   evaluateIdentities(identities: readonly MspIdentity[]): Verdict;

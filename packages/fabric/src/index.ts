@@ -8,6 +8,7 @@ export type {
   MspVersion,
   OrdererAddress,
   Policy,
+  SignatureForm,
   SignedDatum,
 } from "./api.js";
 export { maxBlockBytes, maxBlockSignatures, type VerifyBlockOptions, verifyBlock } from "./block/verify-block.js";

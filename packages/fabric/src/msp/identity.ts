@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { accepted, type Rejection, reject, type Verdict } from "@gossip/crypto";
 import { type MspPrincipal, readSerializedIdentity } from "@gossip/proto/fabric";
 import { unreachable } from "@gossip/runtime";
-import type { Msp, MspIdentity } from "../api.js";
+import type { Msp, MspIdentity, SignatureForm } from "../api.js";
 import { type SignatureHashName, verifySignature } from "../signature/verify.js";
 import { type Certificate, describeCertificate } from "../x509/certificate.js";
 import type { Chain } from "../x509/chain.js";
@@ -57,8 +57,8 @@ export class CertificateIdentity implements MspIdentity {
     return this.#validity;
   }
 
-  verify(signature: Uint8Array, message: Uint8Array): Verdict {
-    return verifySignature(this.certificate.publicKey, this.#rules.signatureHash, signature, message);
+  verify(signature: Uint8Array, message: Uint8Array, form?: SignatureForm): Verdict {
+    return verifySignature(this.certificate.publicKey, this.#rules.signatureHash, signature, message, form);
   }
 
   satisfies(principal: MspPrincipal): Verdict {

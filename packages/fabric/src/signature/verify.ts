@@ -1,7 +1,8 @@
 import { type KeyObject, verify } from "node:crypto";
 import { accepted, reject, type Verdict } from "@gossip/crypto";
+import type { SignatureForm } from "../api.js";
 import type { Curve, PublicKey } from "../x509/public-key.js";
-import { isLowS, readEcdsaSignature, toFixedWidth } from "./ecdsa.js";
+import { encodeEcdsaSignature, isLowS, readEcdsaSignature, toFixedWidth } from "./ecdsa.js";
 
 /** The hash that an MSP lets its members sign with: SHA-256 or SHA3-256, whatever the curve (page 13 §1.5). */
 export type SignatureHashName = "sha256" | "sha3-256";
@@ -28,12 +29,13 @@ export function verifySignature(
   hash: SignatureHashName | undefined,
   signature: Uint8Array,
   message: Uint8Array,
+  form: SignatureForm = "canonical",
 ): Verdict {
   switch (key.type) {
     case "ecdsa":
       if (hash === undefined)
         return reject("bad-signature", "expected the hash family SHA2 or SHA3 in the MSP, got another");
-      return verifyEcdsa(key.curve, key.key, hash, signature, message);
+      return verifyEcdsa(key.curve, key.key, hash, signature, message, form);
     case "ed25519":
       if (signature.length === 64 && verify(null, message, key.key, signature)) return accepted;
       return reject("bad-signature", "expected an Ed25519 signature by the identity, got another");
@@ -48,9 +50,13 @@ function verifyEcdsa(
   hash: SignatureHashName,
   signature: Uint8Array,
   message: Uint8Array,
+  form: SignatureForm,
 ): Verdict {
   const numbers = readEcdsaSignature(signature);
   if (numbers === undefined) return reject("bad-signature", "expected an ECDSA signature in DER, got other bytes");
+  if (form === "canonical" && Buffer.compare(encodeEcdsaSignature(numbers), signature) !== 0) {
+    return reject("bad-signature", "expected an ECDSA signature in its one DER encoding, got another");
+  }
   if (!isLowS(curve, numbers.s)) {
     return reject("bad-signature", `expected S in the lower half of ${curve}, got a high S`);
   }
