@@ -10,7 +10,7 @@ export function consoleLines(destination: DestinationStream): DestinationStream 
     write(line) {
       const { level, ts, name, msg, ...fields } = JSON.parse(line) as Readonly<Record<string, unknown>>;
       sequence = (sequence + 1) & 0xffff;
-      const time = String(ts).replace("T", " ").replace("Z", " UTC");
+      const time = new Date(Math.round(Number(ts) * 1_000)).toISOString().replace("T", " ").replace("Z", " UTC");
       const number = sequence.toString(16).padStart(4, "0");
       const head = `${time} ${number} ${String(level).slice(0, 4).toUpperCase()} [${String(name)}]`;
       const tail = Object.entries(fields).map(([field, value]) => ` ${field}=${shown(value)}`);

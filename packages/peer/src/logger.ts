@@ -53,7 +53,8 @@ export function createLogger(options: LoggerOptions = {}): LeveledLogger {
         level: "debug",
         base: null,
         messageKey: "msg",
-        timestamp: () => `,"ts":"${new Date().toISOString()}"`,
+        // Seconds, as a Fabric peer has them.
+        timestamp: () => `,"ts":${Date.now() / 1_000}`,
         formatters: { level: (level) => ({ level }) },
       },
       options.format === "json" ? destination : consoleLines(destination),
