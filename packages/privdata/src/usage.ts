@@ -38,7 +38,7 @@ export function refusal(reason: RefusalReason, detail: string): Refusal {
 }
 
 /** The bytes that a record counts for. */
-export function costOf({ set, config }: Description): number {
+function costOf({ set, config }: Description): number {
   return set.length + config.length + recordOverheadBytes;
 }
 
