@@ -61,18 +61,20 @@ export async function expectOrderedBlocks(network: FabricNetwork, peer: FabricPe
   }
 }
 
-/** All blocks in a peer's ledger. Our node is stopped for it: what counts is what lies on its disk. */
+/** All blocks in a peer's ledger. It is stopped for it: of our node, what counts is what lies on its disk. */
 export async function peerBlocks(
   network: FabricNetwork,
   peer: FabricPeer,
   height: number,
 ): Promise<readonly Essence[]> {
   if (peer.seat === "go") {
-    return await inTurn(height, async (blockNumber) => {
+    const all = await inTurn(height, async (blockNumber) => {
       const file = join(network.dir, `${peer.name}-${blockNumber}.block`);
       await peer.cli(["channel", "fetch", String(blockNumber), file, "-c", network.channel]);
       return essenceOf(await readFile(file));
     });
+    await peer.stop();
+    return all;
   }
   await peer.stop();
   const ledger = await createLedger({ dir: join(peer.data, "ledgers"), channel: network.channel });

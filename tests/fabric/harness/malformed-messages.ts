@@ -50,7 +50,12 @@ export function malformedMessages(channel: string, signer: Signer): readonly Mal
     ),
     missing("a state info without time", withSignature(stateInfo(field(3, pkiId), mac, properties))),
     missing("a state info without properties", withSignature(stateInfo(time, field(3, pkiId), mac))),
-    missing("a state info without author", withSignature(stateInfo(time, mac, properties))),
+    one(
+      "a state info without author",
+      withSignature(stateInfo(time, mac, properties)),
+      "missing-field",
+      "unknown-identity",
+    ),
     missing(
       "a leadership message without time",
       withSignature(channelName, integer(3, tag.chanAndOrg), field(20, field(1, pkiId), integer(3, 1))),

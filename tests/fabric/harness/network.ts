@@ -111,6 +111,8 @@ export class FabricNetwork {
   async startOrderers(): Promise<void> {
     for (const orderer of this.orderers) orderer.start();
     await Promise.all(this.orderers.map((orderer) => orderer.join()));
+    // Served only once there is a leader among them.
+    await Promise.all(this.orderers.map((orderer) => this.fetchBlock("0", orderer)));
   }
 
   client(organization: string, user: "User1" | "Admin" = "User1"): Client {

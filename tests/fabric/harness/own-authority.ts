@@ -5,11 +5,13 @@ import { join } from "node:path";
 import {
   issueCertificate,
   makeAuthority,
+  makeMember,
+  makeRevocationList,
   privateKeyPem,
   type TestAuthority,
-} from "../../../packages/fabric/src/testing/certificates.js";
-import { makeMember, type TestMember, type TestRole } from "../../../packages/fabric/src/testing/organizations.js";
-import { makeRevocationList } from "../../../packages/fabric/src/testing/revocation-lists.js";
+  type TestMember,
+  type TestRole,
+} from "@gossip/fabric/testing";
 import { domainOf, mspIdOf } from "./shape.js";
 
 /** Beside the root, an authority below it that issues everything. */

@@ -1,7 +1,10 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createServer } from "node:tls";
 import { expect } from "vitest";
 import { expectOrderedBlocks, ordererBlocks, peerBlocks } from "../harness/blocks.js";
 import { bothSeats, ourSeat, quickMembership, type Scenario } from "../harness/scenario.js";
-import { twoOrganizations } from "../harness/shape.js";
+import { host, twoOrganizations } from "../harness/shape.js";
 import { waitForView } from "../harness/views.js";
 
 const viewPatienceMs = 30_000;
@@ -104,13 +107,23 @@ export const blocks: readonly Scenario[] = [
       const { network } = stage;
       const seat = network.peer("Org1", 0);
       await network.startOrderers();
-      await network.submit(1);
-      const impostor = network.peer("Org1", 1);
-      // Whoever answers at the orderer's address must have its organization's certificate.
       await network.orderer.stop();
-      await impostor.start({ env: { CORE_PEER_LISTENADDRESS: network.orderer.endpoint } });
+      const tls = join(network.peer("Org1", 1).folder, "tls");
+      const impostor = createServer({
+        cert: readFileSync(join(tls, "server.crt")),
+        key: readFileSync(join(tls, "server.key")),
+        ALPNProtocols: ["h2"],
+      });
+      let connections = 0;
+      impostor.on("connection", () => connections++);
+      const [, port] = network.orderer.endpoint.split(":");
+      await new Promise<void>((listening) => impostor.listen(Number(port), host, listening));
+      stage.onEnd(() => new Promise((closed) => impostor.close(() => closed())));
       await stage.sit(seat, { leader: true });
-      await expect.poll(async () => (await seat.channel()).deliver?.lastFailure, { timeout: 30_000 }).toBeTruthy();
+      await expect
+        .poll(async () => (await seat.channel()).deliver?.lastFailure, { timeout: 30_000 })
+        .toMatch(/certificate/);
+      expect(connections).toBeGreaterThan(0);
       expect(await seat.height()).toBe(1);
     },
   },

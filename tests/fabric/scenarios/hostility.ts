@@ -1,3 +1,4 @@
+import { makeOrganization } from "@gossip/fabric/testing";
 import { type Envelope, encodeEnvelope, encodeMessage, pkiIdFromBytes, readEnvelope, readMessage } from "@gossip/proto";
 import {
   blockHeaderBytes,
@@ -7,7 +8,6 @@ import {
 } from "@gossip/proto/fabric";
 import { aliveMessage, dataMessage, membershipRequest } from "@gossip/proto/testing";
 import { expect } from "vitest";
-import { makeOrganization } from "../../../packages/fabric/src/testing/organizations.js";
 import { blockOf } from "../harness/blocks.js";
 import { Client } from "../harness/client.js";
 import { forgeries } from "../harness/forged-blocks.js";
