@@ -1,12 +1,9 @@
-import { errorText } from "@gossip/runtime";
-import { AsnConvert } from "@peculiar/asn1-schema";
-
 /**
  * Strict DER, as far as Go's readers check it (page 13 §3.4, §9).
  *
- * The schema classes of @peculiar/asn1-x509 say what the fields mean, but they sit on a reader of BER, which forgives
- * what Go refuses: indefinite and padded lengths, high tag numbers, bytes left over. Whoever relied on it would accept
- * certificates that no Go peer accepts, and two forms of one certificate. So bytes pass here first.
+ * The schema classes of @peculiar/asn1-x509, with which this package makes certificates for tests, do not serve for
+ * reading other people's: they sit on a reader of BER, which forgives indefinite and padded lengths, and they take some
+ * fields with a wrong tag. Whoever relied on them would accept certificates that no Go peer accepts.
  */
 
 /** ASN.1 tags as they stand in the first octet. */
@@ -109,16 +106,6 @@ export function requireDer(bytes: Uint8Array, what: string): void {
   checkElement(onlyElement(bytes, what), what, 0);
 }
 
-/** Reads DER by a schema class, after the strict check. */
-export function parseDer<T>(bytes: Uint8Array, schema: new () => T, what: string): T {
-  requireDer(bytes, what);
-  try {
-    return AsnConvert.parse(bytes, schema);
-  } catch (error) {
-    throw new DerError(`expected ${what}, got bytes of another shape: ${errorText(error)}`);
-  }
-}
-
 /** The value of an INTEGER. */
 export function integerValue(element: DerElement, what: string): bigint {
   checkInteger(element.contents, what);
@@ -203,7 +190,8 @@ function checkElement(element: DerElement, what: string, depth: number): void {
   if (depth > maxDerDepth) throw new DerError(`expected ${what} in at most ${maxDerDepth} levels, got more`);
   switch (element.tag) {
     case tags.boolean:
-      return booleanValue(element, what) ? undefined : undefined;
+      booleanValue(element, what);
+      return;
     case tags.integer:
       return checkInteger(element.contents, what);
     case tags.bitString:

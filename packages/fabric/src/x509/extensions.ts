@@ -1,12 +1,5 @@
 import {
-  AuthorityInfoAccessSyntax,
-  AuthorityKeyIdentifier,
   anyExtendedKeyUsage,
-  BasicConstraints,
-  CertificatePolicies,
-  CRLDistributionPoints,
-  ExtendedKeyUsage,
-  InhibitAnyPolicy,
   id_ce_authorityKeyIdentifier,
   id_ce_basicConstraints,
   id_ce_certificatePolicies,
@@ -21,17 +14,15 @@ import {
   id_ce_subjectKeyIdentifier,
   id_kp_serverAuth,
   id_pe_authorityInfoAccess,
-  NameConstraints,
-  PolicyConstraints,
-  PolicyMappings,
 } from "@peculiar/asn1-x509";
 import {
   booleanValue,
+  type DerElement,
   DerError,
   type DerReader,
+  integerValue,
   objectIdentifier,
   onlyElement,
-  parseDer,
   readerOf,
   requireDer,
   tags,
@@ -66,15 +57,11 @@ export interface ExtensionFacts {
   readonly unhandledCritical: string | undefined;
 }
 
+/** Nobody's tree of authorities is that deep; it keeps the number exact. */
+const maxPathLimit = 0x7fff_ffffn;
+
 /** Tags of the names that Go understands: e-mail, DNS, URI, IP address. */
 const knownNameTags: ReadonlySet<number> = new Set([0x81, 0x82, 0x86, 0x87]);
-
-/** Extensions that have to be well formed, although no rule asks what they say. */
-const uninterpreted: ReadonlyMap<string, new () => unknown> = new Map<string, new () => unknown>([
-  [id_ce_cRLDistributionPoints, CRLDistributionPoints],
-  [id_ce_policyMappings, PolicyMappings],
-  [id_ce_inhibitAnyPolicy, InhibitAnyPolicy],
-]);
 
 /** Extensions that a certificate must not call critical. */
 const neverCritical: ReadonlySet<string> = new Set([
@@ -116,38 +103,35 @@ export function extensionFacts(extensions: Extensions): ExtensionFacts {
     if (!isHandled) unhandledCritical ??= oid;
   }
   const valueAt = (oid: string) => extensions.get(oid)?.value;
-  const constraints = parsed(valueAt(id_ce_basicConstraints), BasicConstraints, "basic constraints");
-  if ((constraints?.pathLenConstraint ?? 0) < 0)
-    throw new DerError("expected a path length of 0 or more, got a negative one");
+  const constraints = basicConstraints(valueAt(id_ce_basicConstraints));
   return {
-    isCa: constraints?.cA,
-    maxPathLength: constraints?.pathLenConstraint,
+    isCa: constraints?.isCa,
+    maxPathLength: constraints?.maxPathLength,
     maySignCertificates: maySignCertificates(valueAt(id_ce_keyUsage)),
-    isForServers: isForServers(parsed(valueAt(id_ce_extKeyUsage), ExtendedKeyUsage, "extended key usage")),
+    isForServers: isForServers(valueAt(id_ce_extKeyUsage)),
     subjectKeyId: keyIdentifier(valueAt(id_ce_subjectKeyIdentifier)),
     authorityKeyId: authorityKeyIdentifier(valueAt(id_ce_authorityKeyIdentifier)),
     alternativeNames: valueAt(id_ce_subjectAltName),
     hasNameConstraints: extensions.has(id_ce_nameConstraints),
-    requiresExplicitPolicy:
-      parsed(valueAt(id_ce_policyConstraints), PolicyConstraints, "policy constraints")?.requireExplicitPolicy !==
-      undefined,
+    requiresExplicitPolicy: requiresExplicitPolicy(valueAt(id_ce_policyConstraints)),
     unhandledCritical,
   };
 }
 
-/** The key identifier in an authorityKeyIdentifier extension; `undefined` when there is none in it. */
+/**
+ * The key identifier in an authorityKeyIdentifier extension; `undefined` when there is none in it.
+ *
+ * @throws DerError when it is malformed.
+ */
 export function authorityKeyIdentifier(value: Uint8Array | undefined): Uint8Array | undefined {
-  const identifier = parsed(value, AuthorityKeyIdentifier, "an authority key identifier")?.keyIdentifier;
-  return identifier && new Uint8Array(identifier.buffer);
+  if (value === undefined) return undefined;
+  const what = "an authority key identifier";
+  // The issuer's name and number may follow; nobody looks at them.
+  return readerOf(onlyElement(value, what, tags.sequence)).readOptional(what, 0x80)?.contents;
 }
 
-/** Whether the extension is well formed and understood. */
+/** Whether the extension is understood. */
 function checkExtension(oid: string, value: Uint8Array): boolean {
-  const schema = uninterpreted.get(oid);
-  if (schema !== undefined) {
-    parseDer(value, schema, `extension ${oid}`);
-    return true;
-  }
   switch (oid) {
     case id_ce_keyUsage:
     case id_ce_basicConstraints:
@@ -156,23 +140,84 @@ function checkExtension(oid: string, value: Uint8Array): boolean {
     case id_ce_subjectKeyIdentifier:
     case id_ce_policyConstraints:
       return true;
-    case id_pe_authorityInfoAccess:
-      parseDer(value, AuthorityInfoAccessSyntax, "authority information access");
-      return true;
     case id_ce_subjectAltName:
       return hasKnownName(value);
     case id_ce_nameConstraints:
       return hasOnlyKnownConstraints(value);
     case id_ce_certificatePolicies:
-      requireDistinctPolicies(value);
+      checkPolicies(value);
+      return true;
+    case id_ce_cRLDistributionPoints:
+      for (const point of elementsOf(value, "distribution points")) checkDistributionPoint(point);
+      return true;
+    case id_pe_authorityInfoAccess:
+      for (const access of elementsOf(value, "authority information access")) {
+        const fields = readerOf(access);
+        oidIn(fields, "an access method");
+        fields.read("an access location");
+      }
+      return true;
+    case id_ce_policyMappings:
+      for (const mapping of elementsOf(value, "policy mappings")) {
+        const fields = readerOf(mapping);
+        oidIn(fields, "a policy");
+        oidIn(fields, "a policy");
+      }
+      return true;
+    case id_ce_inhibitAnyPolicy:
+      integerValue(onlyElement(value, "inhibitAnyPolicy", tags.integer), "inhibitAnyPolicy");
       return true;
     default:
       return false;
   }
 }
 
-function parsed<T>(value: Uint8Array | undefined, schema: new () => T, what: string): T | undefined {
-  return value && parseDer(value, schema, what);
+/** The SEQUENCEs in a SEQUENCE. */
+function elementsOf(value: Uint8Array, what: string): readonly DerElement[] {
+  const reader = readerOf(onlyElement(value, what, tags.sequence));
+  const elements: DerElement[] = [];
+  while (!reader.isEmpty) elements.push(reader.read(what, tags.sequence));
+  return elements;
+}
+
+function oidIn(fields: DerReader, what: string): string {
+  return objectIdentifier(fields.read(what, tags.objectIdentifier), what);
+}
+
+function checkDistributionPoint(point: DerElement): void {
+  const name = readerOf(point).readOptional("a distribution point", 0xa0);
+  const fullName = name && readerOf(name).read("a distribution point's name", 0xa0);
+  const names = fullName && readerOf(fullName);
+  while (names?.isEmpty === false) names.read("a distribution point's name");
+}
+
+function basicConstraints(
+  value: Uint8Array | undefined,
+): { readonly isCa: boolean; readonly maxPathLength: number | undefined } | undefined {
+  if (value === undefined) return undefined;
+  const what = "basic constraints";
+  const fields = readerOf(onlyElement(value, what, tags.sequence));
+  const isCa = fields.readOptional(what, tags.boolean);
+  const limit = fields.readOptional(what, tags.integer);
+  fields.end(what);
+  const maxPathLength = limit && integerValue(limit, what);
+  if (maxPathLength !== undefined && (maxPathLength < 0n || maxPathLength > maxPathLimit)) {
+    throw new DerError(`expected a path length from 0 to ${maxPathLimit}, got ${maxPathLength}`);
+  }
+  return {
+    isCa: isCa !== undefined && booleanValue(isCa, what),
+    maxPathLength: maxPathLength === undefined ? undefined : Number(maxPathLength),
+  };
+}
+
+function requiresExplicitPolicy(value: Uint8Array | undefined): boolean {
+  if (value === undefined) return false;
+  const what = "policy constraints";
+  const fields = readerOf(onlyElement(value, what, tags.sequence));
+  const required = fields.readOptional(what, 0x80);
+  const inhibited = fields.readOptional(what, 0x81);
+  for (const number of [required, inhibited]) if (number !== undefined) integerValue(number, what);
+  return required !== undefined;
 }
 
 function keyIdentifier(value: Uint8Array | undefined): Uint8Array | undefined {
@@ -189,9 +234,12 @@ function maySignCertificates(value: Uint8Array | undefined): boolean {
 }
 
 /** Go verifies for servers unless told otherwise, and Fabric does not tell it otherwise. */
-function isForServers(usages: ExtendedKeyUsage | undefined): boolean {
-  if (usages === undefined || usages.length === 0) return true;
-  return usages.includes(id_kp_serverAuth) || usages.includes(anyExtendedKeyUsage);
+function isForServers(value: Uint8Array | undefined): boolean {
+  if (value === undefined) return true;
+  const reader = readerOf(onlyElement(value, "extended key usages", tags.sequence));
+  const usages: string[] = [];
+  while (!reader.isEmpty) usages.push(oidIn(reader, "an extended key usage"));
+  return usages.length === 0 || usages.includes(id_kp_serverAuth) || usages.includes(anyExtendedKeyUsage);
 }
 
 function hasKnownName(value: Uint8Array): boolean {
@@ -211,19 +259,21 @@ function hasKnownName(value: Uint8Array): boolean {
 }
 
 function hasOnlyKnownConstraints(value: Uint8Array): boolean {
-  const { permittedSubtrees, excludedSubtrees } = parseDer(value, NameConstraints, "name constraints");
-  const subtrees = [...(permittedSubtrees ?? []), ...(excludedSubtrees ?? [])];
-  if (subtrees.length === 0) throw new DerError("expected name constraints, got none");
-  return subtrees.every(
-    ({ base }) =>
-      base.dNSName !== undefined ||
-      base.rfc822Name !== undefined ||
-      base.uniformResourceIdentifier !== undefined ||
-      base.iPAddress !== undefined,
-  );
+  const what = "name constraints";
+  const fields = readerOf(onlyElement(value, what, tags.sequence));
+  const subtrees = [fields.readOptional(what, 0xa0), fields.readOptional(what, 0xa1)];
+  fields.end(what);
+  const names: DerElement[] = [];
+  for (const subtree of subtrees) {
+    const bases = subtree && readerOf(subtree);
+    while (bases?.isEmpty === false) names.push(readerOf(bases.read(what, tags.sequence)).read(what));
+  }
+  if (names.length === 0) throw new DerError("expected name constraints, got none");
+  return names.every(({ tag }) => knownNameTags.has(tag));
 }
 
-function requireDistinctPolicies(value: Uint8Array): void {
-  const policies = parseDer(value, CertificatePolicies, "certificate policies").map((one) => one.policyIdentifier);
+/** Which there are does not matter, but that each is there once. */
+function checkPolicies(value: Uint8Array): void {
+  const policies = elementsOf(value, "certificate policies").map((policy) => oidIn(readerOf(policy), "a policy"));
   if (new Set(policies).size !== policies.length) throw new DerError("expected distinct policies, got one twice");
 }

@@ -1,10 +1,20 @@
-import { CertificateList, id_ce_authorityKeyIdentifier } from "@peculiar/asn1-x509";
+import { id_ce_authorityKeyIdentifier } from "@peculiar/asn1-x509";
 import { normalizeSignature } from "../signature/ecdsa.js";
 import type { Certificate } from "./certificate.js";
-import { bitStringOctets, DerError, onlyElement, parseDer, readerOf, tags } from "./der.js";
-import { authorityKeyIdentifier } from "./extensions.js";
+import {
+  bitStringOctets,
+  type DerElement,
+  DerError,
+  integerValue,
+  onlyElement,
+  readerOf,
+  requireDer,
+  tags,
+} from "./der.js";
+import { authorityKeyIdentifier, readExtensions } from "./extensions.js";
 import { readPem } from "./pem.js";
 import { isSignedBy, readSignatureAlgorithm, type SignatureAlgorithm } from "./signature-algorithm.js";
+import { readTime } from "./time.js";
 
 /** A certificate revocation list, parsed; its signature is checked when it is used. */
 export interface RevocationList {
@@ -42,19 +52,42 @@ export function isListSignedBy(list: RevocationList, issuer: Certificate): boole
 }
 
 function readRevocationList(der: Uint8Array): RevocationList {
-  const { tbsCertList } = parseDer(der, CertificateList, "a revocation list");
-  const fields = readerOf(onlyElement(der, "a revocation list", tags.sequence));
-  const tbs = fields.read("the signed part of a revocation list", tags.sequence);
-  const signatureAlgorithm = readSignatureAlgorithm(fields.read("the algorithm of a revocation list", tags.sequence));
-  const signature = bitStringOctets(fields.read("the signature of a revocation list"), "a signature");
-  const keyId = tbsCertList.crlExtensions?.find(({ extnID }) => extnID === id_ce_authorityKeyIdentifier)?.extnValue;
+  requireDer(der, "a revocation list");
+  const outer = readerOf(onlyElement(der, "a revocation list", tags.sequence));
+  const tbs = outer.read("the signed part of a revocation list", tags.sequence);
+  const signatureAlgorithm = readSignatureAlgorithm(outer.read("the algorithm of a revocation list", tags.sequence));
+  const bits = outer.read("the signature of a revocation list", tags.bitString);
+  outer.end("a revocation list");
+  const signature = bitStringOctets(bits, "the signature of a revocation list");
+
+  const fields = readerOf(tbs);
+  fields.readOptional("a version", tags.integer);
+  fields.read("a signature algorithm", tags.sequence);
+  fields.read("an issuer", tags.sequence);
+  readTime(fields.read("when the list was made"));
+  if (fields.nextTag === tags.utcTime || fields.nextTag === tags.generalizedTime) readTime(fields.read("an update"));
+  const serials = readSerials(fields.readOptional("revoked certificates", tags.sequence));
+  const explicit = fields.readOptional("extensions", 0xa0);
+  fields.end("the signed part of a revocation list");
+  const extensions = explicit && readExtensions(readerOf(onlyElement(explicit.contents, "extensions", tags.sequence)));
   return {
     tbs: tbs.raw,
     signatureAlgorithm,
     signature: signatureAlgorithm.type === "ecdsa" ? canonical(signature) : signature,
-    authorityKeyId: authorityKeyIdentifier(keyId && new Uint8Array(keyId.buffer)),
-    serials: new Set((tbsCertList.revokedCertificates ?? []).map(({ userCertificate }) => serialOf(userCertificate))),
+    authorityKeyId: authorityKeyIdentifier(extensions?.get(id_ce_authorityKeyIdentifier)?.value),
+    serials,
   };
+}
+
+function readSerials(revoked: DerElement | undefined): ReadonlySet<bigint> {
+  const serials = new Set<bigint>();
+  const entries = revoked && readerOf(revoked);
+  while (entries?.isEmpty === false) {
+    const entry = readerOf(entries.read("a revoked certificate", tags.sequence));
+    serials.add(integerValue(entry.read("a serial number", tags.integer), "a serial number"));
+    readTime(entry.read("when a certificate was revoked"));
+  }
+  return serials;
 }
 
 /** Openssl's users may have lists with sloppy signatures; Fabric verifies them in their canonical form (page 13 §3.2). */
@@ -62,9 +95,4 @@ function canonical(signature: Uint8Array): Uint8Array {
   const normalized = normalizeSignature(signature);
   if (normalized === undefined) throw new DerError("expected an ECDSA signature on the revocation list, got none");
   return normalized;
-}
-
-function serialOf(octets: ArrayBuffer): bigint {
-  const bytes = Buffer.from(octets);
-  return bytes.length === 0 ? 0n : BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString("hex")}`));
 }
