@@ -6,10 +6,17 @@ import { executable } from "../src/executable.js";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** Starts `gossip` in a process of its own, from the sources. Its output can be read as it comes. */
-export function start(args: readonly string[], options: { readonly input?: Uint8Array; readonly stdin?: "pipe" } = {}) {
+export function start(
+  args: readonly string[],
+  options: {
+    readonly input?: Uint8Array;
+    readonly stdin?: "pipe";
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
+) {
   return execa(process.execPath, [...executable, ...args], {
     cwd: root,
-    env: { TSX_TSCONFIG_PATH: `${root}/tsconfig.json`, NO_COLOR: "1" },
+    env: { TSX_TSCONFIG_PATH: `${root}/tsconfig.json`, NO_COLOR: "1", ...options.env },
     reject: false,
     ...(options.input === undefined ? { stdin: options.stdin ?? "ignore" } : { input: options.input }),
   });
