@@ -32,7 +32,11 @@ interface Setup {
   readonly known: Set<PkiId>;
 }
 
-function setUp(overrides: Partial<ChannelGossipOptions["config"]> = {}, invisible: PkiId[] = [hidden]): Setup {
+function setUp(
+  overrides: Partial<ChannelGossipOptions["config"]> = {},
+  invisible: PkiId[] = [hidden],
+  afterSequence = 0n,
+): Setup {
   const alive = new Set([own, foreign, outsider, hidden]);
   const known = new Set(alive);
   const machine = new ChannelGossip({
@@ -40,6 +44,7 @@ function setUp(overrides: Partial<ChannelGossipOptions["config"]> = {}, invisibl
     selfOrg: orgId("A"),
     organizations: [orgId("A"), orgId("B")],
     incarnation: 1000n,
+    afterSequence,
     height: 1n,
     membership: {
       alive,
@@ -278,6 +283,46 @@ describe("ChannelGossip", () => {
     ]);
   });
 
+  test("forgets the members of organizations that are no more in the channel, and takes those of new ones", () => {
+    const { machine } = setUp();
+    for (const one of [own, foreign]) machine.step({ type: "state-info", info: info(one, 1n), from: own }, 0);
+    const organizations = [orgId("A"), orgId("C")];
+    expect(types(machine.step({ type: "organizations", organizations }, 0))).toEqual(["peers-changed"]);
+    expect(machine.members.map(({ pkiId: id }) => id)).toEqual([own]);
+    expect(types(machine.step({ type: "state-info", info: info(outsider, 1n), from: own }, 0))).toContain("forward");
+    expect(types(machine.step({ type: "organizations", organizations }, 0))).toEqual([]);
+  });
+
+  test("drops a state info that is not trusted any more, unless a newer one has come", () => {
+    const { machine } = setUp();
+    const [first, second] = [info(own, 1n), info(own, 2n)];
+    for (const one of [first, second]) machine.step({ type: "state-info", info: one, from: own }, 0);
+    expect(machine.infos).toEqual([second]);
+    expect(types(machine.step({ type: "distrusted", info: first }, 0))).toEqual([]);
+    expect(types(machine.step({ type: "distrusted", info: second }, 0))).toEqual([
+      "dropped not-trusted-now",
+      "peers-changed",
+    ]);
+    expect(machine.infos).toEqual([]);
+  });
+
+  test("tells every member that may see it that it left, with the height it had, and is done", () => {
+    const { machine } = setUp({}, [self, hidden]);
+    sign(machine, machine.step({ type: "start" }, 0), 0);
+    machine.step({ type: "height", height: 7n }, 1);
+    const leaving = machine.step({ type: "leave" }, 10);
+    expect(leaving).toMatchObject([{ type: "sign", properties: { ledgerHeight: 7n, leftChannel: true } }]);
+    const [tell, left] = sign(machine, leaving, 10);
+    expect([tell?.type === "tell" && [...tell.to].sort(), left]).toEqual([[own, hidden], { type: "left" }]);
+  });
+
+  test("goes on with larger sequences after an earlier stay", () => {
+    const { machine } = setUp({}, [hidden], 5_000n);
+    const [signing] = machine.step({ type: "start" }, 0);
+    expect(signing).toMatchObject({ time: { incarnation: 1000n, sequence: 5_001n } });
+    expect(machine.sequence).toBe(5_001n);
+  });
+
   test("keeps the machine laws", () => {
     const script: { afterMs: number; input: ChannelGossipInput }[] = [
       { afterMs: 0, input: { type: "start" } },
@@ -285,6 +330,9 @@ describe("ChannelGossip", () => {
       { afterMs: 5000, input: { type: "height", height: 2n } },
       { afterMs: 1, input: { type: "height", height: 3n } },
       { afterMs: 30_000, input: { type: "pull-request", from: foreign } },
+      { afterMs: 1, input: { type: "distrusted", info: info(own, 1n) } },
+      { afterMs: 1, input: { type: "organizations", organizations: [orgId("A")] } },
+      { afterMs: 1, input: { type: "leave" } },
     ];
     checkMachineLaws({ create: () => setUp().machine, script, maxOutputs: 5 });
   });
