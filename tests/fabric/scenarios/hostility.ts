@@ -64,6 +64,8 @@ async function refused(victim: FabricPeer, what: string, reason: string): Promis
 
 /** Nothing that the attacks brought has stayed, and the victim does its work as before. */
 async function expectUnharmed(stage: Stage, { all, height }: { all: readonly FabricPeer[]; height: number }) {
+  const fallen = all.filter(({ isRunning }) => !isRunning).map(({ name }) => name);
+  expect(fallen, "peers that ended, to which what was refused must have been forwarded").toEqual([]);
   await stage.network.submit(3);
   expect(await stage.network.settled(all, height + 3)).toBe(height + 3);
   await waitForView(all, all, { patienceMs: viewPatienceMs, height: height + 3 });
