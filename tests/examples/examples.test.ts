@@ -1,11 +1,23 @@
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Folders that examples write to. */
+const folders: string[] = [];
+afterAll(() => {
+  for (const dir of folders) rmSync(dir, { recursive: true, force: true });
+});
+function folder(): string {
+  const dir = mkdtempSync(join(tmpdir(), "gossip-example-"));
+  folders.push(dir);
+  return dir;
+}
 
 /** Each example, and lines that it prints. */
 const examples: Readonly<Record<string, readonly RegExp[]>> = {
@@ -14,6 +26,7 @@ const examples: Readonly<Record<string, readonly RegExp[]>> = {
     /^147 of 147 envelopes encode again to the bytes that were received$/m,
   ],
   "embed-a-peer": [/^block 2: two\nstopped before block 3\nblock 3: three\nblock 4: four$/m],
+  "follow-a-channel": [/^block 0 \([0-9a-f]{16}\): configuration$/m],
   "membership-only": [/^alice: bob:7051 is alive \(learned\)$/m, /^bob: alice:7051 is dead/m],
   "own-trust": [
     /^ok: refuses a signature with any one bit flipped$/m,
@@ -29,6 +42,14 @@ const examples: Readonly<Record<string, readonly RegExp[]>> = {
     /^ +\d+\.\d s {2}all is well again/m,
     /^seed 42: (\d+ events, hash [0-9a-f]{16})\nseed 42: \1, once more$/m,
   ],
+};
+
+/** What an example is started with, where it needs anything. */
+const settings: Readonly<Record<string, { readonly args: readonly string[]; readonly env: Record<string, string> }>> = {
+  "follow-a-channel": {
+    args: ["examples/follow-a-channel/fixtures/mychannel.block", "0"],
+    env: { FABRIC_CFG_PATH: "examples/follow-a-channel/fixtures", CORE_PEER_FILESYSTEMPATH: folder() },
+  },
 };
 
 describe("examples", () => {
@@ -51,8 +72,10 @@ describe("examples", () => {
 /** Runs an example as its README says, on the sources, and ends it when it does not end by itself. */
 async function runExample(name: string) {
   const file = join("examples", name, `${name}.ts`);
-  const child = spawn(process.execPath, ["--import", "tsx", file], {
+  const { args = [], env = {} } = settings[name] ?? {};
+  const child = spawn(process.execPath, ["--import", "tsx", file, ...args], {
     cwd: root,
+    env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 50_000,
   });

@@ -1,6 +1,6 @@
-import { blockHash, sha256, transactionData } from "@gossip/crypto";
+import { blockHash, sha256 } from "@gossip/crypto";
 import type { Channel } from "@gossip/node";
-import { readBlock } from "@gossip/proto/fabric";
+import { type Payload, readBlock, readPayload, readSignedEnvelope } from "@gossip/proto/fabric";
 import { GossipError } from "@gossip/runtime";
 import type { BlockEntry, TransactionEntry } from "./views.js";
 
@@ -23,8 +23,8 @@ export function showBlock(number: bigint, bytes: Uint8Array): BlockEntry {
     hash: hex(blockHash(header)),
     previousHash: hex(header.previousHash),
     transactions: data.flatMap((entry) => {
-      const submitted = transactionData(entry);
-      return submitted === undefined ? [] : [showTransaction(submitted)];
+      const payload = payloadOf(entry);
+      return payload === undefined || configTypes.has(payload.channelHeader.type) ? [] : [showTransaction(payload)];
     }),
   };
 }
@@ -39,8 +39,19 @@ export async function* showBlocks(channel: Channel, from: bigint): AsyncGenerato
   }
 }
 
-function showTransaction(data: Uint8Array): TransactionEntry {
-  const entry = { size: data.length, sha256: hex(sha256(data)) };
+/** What changes the channel and not what is kept in it. */
+const configTypes: ReadonlySet<string> = new Set(["config", "config-update"]);
+
+function payloadOf(transaction: Uint8Array): Payload | undefined {
+  const envelope = readSignedEnvelope(transaction);
+  const payload = envelope.ok ? readPayload(envelope.value.payload) : undefined;
+  return payload?.ok === true ? payload.value : undefined;
+}
+
+function showTransaction({ channelHeader: { type, txId }, data }: Payload): TransactionEntry {
+  const entry = { type, ...(txId === "" ? {} : { txId }), size: data.length, sha256: hex(sha256(data)) };
+  // What applications of Fabric submit is protobuf, of which text would say little.
+  if (type !== "message") return entry;
   try {
     return { ...entry, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data) };
   } catch {

@@ -145,10 +145,14 @@ export interface BlockEntry {
 
 /** One transaction of a block, short enough to compare the ledgers of two peers by. */
 export interface TransactionEntry {
+  /** `message` for what our own clients submit, `endorser-transaction` for Fabric's. */
+  readonly type: string;
+  /** Where it has one. */
+  readonly txId?: string;
   /** Bytes of the data that was submitted. */
   readonly size: number;
   /** Lower-case hex of the SHA-256 of that data. */
   readonly sha256: string;
-  /** The data, when it is text. */
+  /** The data of a message, when it is text. */
   readonly text?: string;
 }
