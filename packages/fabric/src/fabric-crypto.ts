@@ -18,7 +18,7 @@ import { BoundedMap, GossipError, type WallClock, wallMillis } from "@gossip/run
 import type { ChannelBundle, Msp, MspFolder, MspIdentity, Policy } from "./api.js";
 import { checkBlockContent, checkBlockSignatures } from "./block/verify-block.js";
 import { policyPaths } from "./channel/bundle.js";
-import { createMsp, maxIdentityPemBytes } from "./msp/msp.js";
+import { maxIdentityPemBytes } from "./msp/msp.js";
 
 /** Who this peer is. */
 export interface FabricCryptoOptions {
@@ -86,8 +86,8 @@ export class FabricCrypto implements MessageCryptoService, SecurityAdvisor {
   });
 
   /**
-   * @throws GossipError `invalid-config` when the folder's MSP cannot be set up, or does not vouch for its own identity:
-   * nobody else would accept it then.
+   * @throws GossipError `invalid-config` when the folder is not of that MSP, or does not vouch for its own identity: nobody
+   * else would accept it then.
    */
   constructor({ folder, mspId, wall }: FabricCryptoOptions) {
     this.#mspId = orgId(mspId);
@@ -299,10 +299,10 @@ export class FabricCrypto implements MessageCryptoService, SecurityAdvisor {
 
 /** The MSP of the folder, which vouches for the folder's own identity. */
 function localMsp(folder: MspFolder, mspId: OrgId): Msp {
-  if (folder.config.name !== mspId) {
-    throw new GossipError("invalid-config", `expected the MSP folder of ${mspId}, got one of ${folder.config.name}`);
+  const { msp } = folder;
+  if (msp.id !== mspId) {
+    throw new GossipError("invalid-config", `expected the MSP folder of ${mspId}, got one of ${msp.id}`);
   }
-  const msp = createMsp(folder.config, { version: "v3" });
   const serialized = readIdentity(folder.identity);
   const own = "reason" in serialized ? serialized : msp.deserialize(serialized.idBytes);
   const objection = "reason" in own ? own : objectionTo(own);
