@@ -45,8 +45,7 @@ export async function updateConfig(
   const unsigned = file("update.pb");
   writeFileSync(unsigned, await encode(network, "common.Envelope", envelope));
   for (const admin of admins) await admin.cli(["channel", "signconfigtx", "-f", unsigned]);
-  const orderer = ["-o", network.orderer.endpoint, "--tls", "--cafile", network.orderer.tlsCa];
-  await first.cli(["channel", "update", "-f", unsigned, "-c", network.channel, ...orderer]);
+  await first.cli(["channel", "update", "-f", unsigned, "-c", network.channel, ...network.ordererFlags(first)]);
 }
 
 /** An organization of the network's `later` ones, as configtxgen defines it. */

@@ -57,7 +57,12 @@ export class FabricNetwork {
     const network = new FabricNetwork(options, ordererPorts, peerPorts);
     await network.#generate(options, {
       orderers: ordererPorts.map(({ service }) => service),
-      anchors: new Map([...peerPorts].flatMap(([name, [first]]) => (first ? [[name, first.gossip] as const] : []))),
+      anchors: new Map(
+        [...peerPorts].flatMap(([name, ports]) => {
+          const anchor = ports[shape.anchors === undefined ? 0 : (shape.anchors[name] ?? -1)];
+          return anchor === undefined ? [] : [[name, anchor.gossip] as const];
+        }),
+      ),
     });
     return network;
   }
@@ -146,18 +151,31 @@ export class FabricNetwork {
    * for, since a Go peer ends its streams of events at a block with what `submit` makes.
    */
   async approve(peer: FabricPeer, name: string): Promise<void> {
-    const orderer = ["-o", this.orderer.endpoint, "--tls", "--cafile", this.orderer.tlsCa];
+    const orderer = this.ordererFlags(peer);
     const chaincode = ["--channelID", this.channel, "--name", name, "--version", "1", "--sequence", "1"];
     await peer.cli(["lifecycle", "chaincode", "approveformyorg", "--waitForEvent=false", ...orderer, ...chaincode]);
+  }
+
+  /** What `peer` is told of the orderer that it is to ask, as the administrator of a peer's organization. */
+  ordererFlags({ adminTls }: FabricPeer, orderer = this.orderer): readonly string[] {
+    const ours = [
+      "--clientauth",
+      "--certfile",
+      join(adminTls, "client.crt"),
+      "--keyfile",
+      join(adminTls, "client.key"),
+    ];
+    const flags = ["-o", orderer.endpoint, "--tls", "--cafile", orderer.tlsCa];
+    return this.shape.clientAuthRequired === true ? [...flags, ...ours] : flags;
   }
 
   /** The bytes of a block as the orderer serves it. `which` is a number, `oldest`, `newest` or `config`. */
   async fetchBlock(which: string, from = this.orderer): Promise<Buffer> {
     const file = join(this.dir, `${from.name}-${which}.block`);
-    const organization = this.shape.organizations[0]?.name ?? "";
-    const orderer = ["-o", from.endpoint, "--tls", "--cafile", from.tlsCa];
+    const peer = this.peer(this.shape.organizations[0]?.name ?? "", 0);
+    const orderer = this.ordererFlags(peer, from);
     const fetched = async () => {
-      await this.peer(organization, 0).cli(["channel", "fetch", which, file, "-c", this.channel, ...orderer]);
+      await peer.cli(["channel", "fetch", which, file, "-c", this.channel, ...orderer]);
       return await readFile(file);
     };
     // An orderer that has just started, or has yet to catch up, says that it cannot serve.

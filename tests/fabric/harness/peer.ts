@@ -92,6 +92,11 @@ export class FabricPeer {
     return join(this.#network.organizationsDir, "peerOrganizations", domainOf(this.organization));
   }
 
+  /** TLS folder of its organization's administrator. */
+  get adminTls(): string {
+    return join(this.organizationDir, "users", `Admin@${domainOf(this.organization)}`, "tls");
+  }
+
   get tlsCa(): string {
     return join(this.folder, "tls", "ca.crt");
   }
@@ -176,9 +181,11 @@ export class FabricPeer {
   /** The channel's members as this Go peer tells them to a client of its organization. */
   async discover(): Promise<readonly DiscoveredPeer[]> {
     const { binaries, dir, channel } = this.#network;
-    const user = join(this.organizationDir, "users", `User1@${domainOf(this.organization)}`, "msp");
+    const home = join(this.organizationDir, "users", `User1@${domainOf(this.organization)}`);
+    const [user, tls] = [join(home, "msp"), join(home, "tls")];
     const command = [
       ...[join(binaries.bin, "discover"), "--peerTLSCA", this.tlsCa, "--MSP", this.mspId],
+      ...["--tlsCert", join(tls, "client.crt"), "--tlsKey", join(tls, "client.key")],
       ...["--userKey", join(user, "keystore", "priv_sk")],
       ...["--userCert", join(user, "signcerts", `User1@${domainOf(this.organization)}-cert.pem`)],
       ...["peers", "--channel", channel, "--server", this.endpoint],
@@ -200,6 +207,9 @@ export class FabricPeer {
         CORE_PEER_MSPCONFIGPATH: join(this.organizationDir, "users", `Admin@${domainOf(this.organization)}`, "msp"),
         CORE_PEER_TLS_ENABLED: "true",
         CORE_PEER_TLS_ROOTCERT_FILE: this.tlsCa,
+        CORE_PEER_TLS_CLIENTAUTHREQUIRED: String(this.#network.shape.clientAuthRequired ?? false),
+        CORE_PEER_TLS_CLIENTCERT_FILE: join(this.adminTls, "client.crt"),
+        CORE_PEER_TLS_CLIENTKEY_FILE: join(this.adminTls, "client.key"),
       },
     });
   }
@@ -233,6 +243,8 @@ export class FabricPeer {
       CORE_PEER_TLS_CERT_FILE: join(tls, "server.crt"),
       CORE_PEER_TLS_KEY_FILE: join(tls, "server.key"),
       CORE_PEER_TLS_ROOTCERT_FILE: join(tls, "ca.crt"),
+      CORE_PEER_TLS_CLIENTAUTHREQUIRED: String(this.#network.shape.clientAuthRequired ?? false),
+      CORE_PEER_TLS_CLIENTROOTCAS_FILES: join(tls, "ca.crt"),
       ...(stock ? {} : roles),
       CORE_PEER_FILESYSTEMPATH: this.data,
       CORE_LEDGER_SNAPSHOTS_ROOTDIR: join(this.data, "snapshots"),

@@ -20,6 +20,10 @@ export interface NetworkShape {
   readonly capability: "V2_0" | "V3_0";
   /** How many transactions the orderer waits for, `batchTimeout` at most, before it makes a block. */
   readonly maxMessageCount: number;
+  /** By organization, which of its peers is its anchor; one that is not named has none. @default peer 0 of each */
+  readonly anchors?: Readonly<Record<string, number>>;
+  /** Whether peers and orderers demand a TLS certificate of whoever comes. @default false */
+  readonly clientAuthRequired?: boolean;
 }
 
 export const org1: OrganizationShape = { name: "Org1", peers: 5 };

@@ -147,4 +147,34 @@ export const configuration: readonly Scenario[] = [
       await waitForView(rest, rest, { patienceMs: viewPatienceMs, height });
     },
   },
+  {
+    name: "peers and orderers that demand a TLS certificate of everybody",
+    shape: { ...twoOrganizations, clientAuthRequired: true, later: [org3] },
+    seats: bothSeats,
+    async run(stage) {
+      const { network } = stage;
+      const [a, seat] = [network.peer("Org1", 0), network.peer("Org1", 2)];
+      const [other, third] = [network.peer("Org2", 0), network.peer("Org3", 0)];
+      const before = [a, seat, other];
+      await network.startOrderers();
+      await stage.sit(seat, { leader: true });
+      await Promise.all([a.start(), other.start({ leader: true })]);
+      await waitForView(before, before, { patienceMs: viewPatienceMs });
+      await network.submit(10);
+      await network.settled(before, 11);
+
+      // Whose authority becomes known with a config block only.
+      const group = await organizationGroup(network, "Org3");
+      await updateConfig(network, [a, other], ({ channel_group }) => {
+        const application = channel_group.groups["Application"];
+        if (application !== undefined) application.groups[mspIdOf("Org3")] = group;
+      });
+      await network.settled(before, 12);
+      await third.start({ leader: true });
+      const all = [...before, third];
+      const height = await network.settled(all, 12);
+      await waitForView(all, all, { patienceMs: viewPatienceMs, height });
+      await expectOrderedBlocks(network, seat, height);
+    },
+  },
 ];
