@@ -127,11 +127,9 @@ export class ChannelSeat {
       this.#channel?.updateConfig(trusted.terms);
       this.#deliver?.setEndpoints(orderers);
     } else {
-      this.#log.error("own organization is no longer in the channel: no more blocks are asked for", {
-        channel: trusted.id,
-        blockNumber,
-      });
+      this.#log.error("own organization is no longer in the channel: leaving it", { channel: trusted.id, blockNumber });
       void this.#deliver?.stop();
+      this.#channel?.leave();
     }
     this.#release();
     return "trust-changed";

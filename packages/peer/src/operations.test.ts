@@ -110,9 +110,10 @@ describe("the operations service", () => {
       .split("\n")
       .map((line) => JSON.parse(line) as BlockEntry);
     expect(blocks.map(({ number }) => number)).toEqual(["1", "2"]);
+    const txId = expect.stringMatching(/^[0-9a-f]{64}$/);
     expect(blocks[0]?.transactions).toEqual([
-      { type: "message", size: 7, sha256: expect.stringMatching(/^[0-9a-f]{64}$/), text: "grüezi" },
-      { type: "message", size: 1, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      { type: "message", txId, size: 7, sha256: expect.stringMatching(/^[0-9a-f]{64}$/), text: "grüezi" },
+      { type: "message", txId, size: 1, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     ]);
     const all = await ask(operations, "GET", "/gossip/channels/demo/blocks");
     expect(all.body.trimEnd().split("\n")).toHaveLength(3);

@@ -14,7 +14,7 @@ import { type Block, readBlock } from "@gossip/proto/fabric";
 import { errorText, GossipError, type WallClock } from "@gossip/runtime";
 import type { Ledger } from "@gossip/state";
 import type { DeliveryClientConfig, FabricTrust, PeerConfig } from "./config.js";
-import { splitEndpoint } from "./endpoint.js";
+import { isEndpoint, splitEndpoint } from "./endpoint.js";
 import { type ChannelTerms, refuseChannel, type Trust, type TrustedChannel } from "./trust.js";
 
 /** Trust as Fabric has it: an MSP folder, and channels whose config blocks change while they run (protocol page 13). */
@@ -44,6 +44,11 @@ export async function openFabricTrust(
         ...folder.warnings,
         ...trusted.flatMap(({ id, bundle }) => [
           ...bundle.warnings.map((warning) => `channel ${id}: ${warning}`),
+          ...bundle.organizations.flatMap(({ mspId, anchors }) =>
+            anchors
+              .filter((anchor) => !isEndpoint(anchor))
+              .map((anchor) => `channel ${id}: anchor peer ${anchor} of ${mspId} cannot be dialled`),
+          ),
           ...differingRoots(folder, bundle, localMspId),
         ]),
         ...(tls === undefined ? [] : unnamedHosts(config, tls.cert)),
@@ -59,6 +64,8 @@ class FabricChannel implements TrustedChannel {
   readonly #crypto: FabricCrypto;
   readonly #overrides: NonNullable<DeliveryClientConfig["addressOverrides"]>;
   #bundle: ChannelBundle;
+  /** Number of the config block that the bundle comes from. */
+  #since = 0n;
 
   constructor(genesisBlock: Uint8Array, crypto: FabricCrypto, deliveryClient: DeliveryClientConfig | undefined) {
     const block = parse(genesisBlock);
@@ -82,7 +89,10 @@ class FabricChannel implements TrustedChannel {
     const { organizations, orderers } = this.#bundle;
     return {
       organizations: organizations.map(({ mspId }) => mspId),
-      anchors: organizations.flatMap(({ mspId, anchors }) => anchors.map((endpoint) => ({ org: mspId, endpoint }))),
+      // Nobody checks what an organization writes there; what cannot be dialled is told in a warning.
+      anchors: organizations.flatMap(({ mspId, anchors }) =>
+        anchors.filter(isEndpoint).map((endpoint) => ({ org: mspId, endpoint })),
+      ),
       orderers: orderers.map(({ address, tlsRoots, org }) => {
         const override = this.#overrides.find(({ from }) => from === address);
         return override === undefined
@@ -97,7 +107,7 @@ class FabricChannel implements TrustedChannel {
     const newest = await this.#read(ledger, ledger.height - 1n);
     const index = lastConfigIndex(newest);
     if (index === 0n) return;
-    this.#use(bundleOf(await this.#read(ledger, index)));
+    this.#use(bundleOf(await this.#read(ledger, index)), index);
   }
 
   isConfig(block: Block): boolean {
@@ -105,10 +115,13 @@ class FabricChannel implements TrustedChannel {
   }
 
   apply(bytes: Uint8Array): boolean {
-    const read = readConfigBlock(parse(bytes));
+    const block = parse(bytes);
+    const read = readConfigBlock(block);
     if (!isConfigBlock(read)) return false;
+    // What is done with the terms may fail and be done again.
+    if (block.header.number === this.#since) return true;
     if (!read.ok) throw new GossipError("malformed", `expected a configuration, got ${read.detail}`);
-    this.#use(this.#bundle.next(read.value.envelope));
+    this.#use(this.#bundle.next(read.value.envelope), block.header.number);
     return true;
   }
 
@@ -116,8 +129,9 @@ class FabricChannel implements TrustedChannel {
     return this.#crypto.judge(this.id, policy, peer);
   }
 
-  #use(bundle: ChannelBundle): void {
+  #use(bundle: ChannelBundle, blockNumber: bigint): void {
     this.#bundle = bundle;
+    this.#since = blockNumber;
     this.#crypto.setChannel(bundle);
   }
 
