@@ -143,14 +143,25 @@ test("an operator's log specification fits, at the start and while a peer runs",
   expect(await (await ask("/logspec")).json()).toEqual({ spec: "gossip=error:warn" });
 }, 60_000);
 
-test("a configuration without a key that it needs is refused with what to do", async () => {
-  const env = { ...deployment(), CORE_PEER_BCCSP_DEFAULT: "PKCS11" };
-  const refused = start(["peer", "start"], { env });
-  running.push(refused);
-  expect(await refused).toMatchObject({
-    exitCode: 1,
-    stderr:
-      "gossip: CORE_PEER_BCCSP_DEFAULT: expected peer.BCCSP.Default to be SW, with the private key in the folder keystore of " +
+test.each([
+  [
+    { CORE_PEER_BCCSP_DEFAULT: "PKCS11" },
+    "CORE_PEER_BCCSP_DEFAULT: expected peer.BCCSP.Default to be SW, with the private key in the folder keystore of " +
       'peer.mspConfigPath (keys in a hardware module cannot be used), got "PKCS11"',
-  });
-}, 60_000);
+  ],
+  [{ CORE_PEER_MSPCONFIGPATH: "elsewhere" }, /^peer\.mspConfigPath: expected .*elsewhere.*$/],
+])(
+  "a peer that cannot start says which key is wrong and what it should be (%#)",
+  async (wrong, message) => {
+    const refused = start(["peer", "start"], { env: { ...deployment(), ...wrong } });
+    running.push(refused);
+    const { exitCode, stderr } = await refused;
+    expect(exitCode).toBe(1);
+    // Warnings come before it, as JSON.
+    const last = stderr.split("\n").at(-1) ?? "";
+    expect(last.replace(/^gossip: /, "")).toEqual(
+      typeof message === "string" ? message : expect.stringMatching(message),
+    );
+  },
+  60_000,
+);

@@ -23,7 +23,7 @@ export async function openFabricTrust(
   wall: WallClock,
 ): Promise<Trust> {
   const { localMspId, trust, tls, channels } = config;
-  const folder = await readMspFolder(trust.mspConfigPath, localMspId);
+  const folder = await readFolder(trust.mspConfigPath, localMspId);
   const crypto = new FabricCrypto({ folder, mspId: localMspId, wall });
   const trusted = channels.map(({ genesisBlock, origin }, at) => {
     try {
@@ -55,6 +55,16 @@ export async function openFabricTrust(
       ];
     },
   };
+}
+
+/** Says in the words of the configuration which of its keys is meant. */
+async function readFolder(path: string, mspId: string): Promise<MspFolder> {
+  try {
+    return await readMspFolder(path, mspId);
+  } catch (error) {
+    if (!(error instanceof GossipError)) throw error;
+    throw new GossipError(error.code, `peer.mspConfigPath: ${error.message}`, { cause: error });
+  }
 }
 
 /** A channel of a Fabric network; its bundle is replaced with each config block. */
