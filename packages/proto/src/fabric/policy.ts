@@ -12,7 +12,8 @@ import {
   serialize,
   unknownNumber,
 } from "../wire.js";
-import { type MspPrincipal, principalFrom, principalToWire } from "./principal.js";
+import type { MspPrincipal } from "./principal.js";
+import { principalFrom, principalToWire } from "./principal-wire.js";
 
 /** `common.SignaturePolicy`: one signature, or some of several rules (page 13 §4.4). */
 export type SignaturePolicy =
