@@ -2,6 +2,8 @@ import {
   type Config,
   encodeAcls,
   encodeAnchorPeers,
+  encodeBatchSize,
+  encodeBatchTimeout,
   encodeBlockDataHashingStructure,
   encodeCapabilities,
   encodeHashingAlgorithm,
@@ -183,6 +185,13 @@ describe("A configuration is refused", () => {
       changeValue(config, [], "BlockDataHashingStructure", encodeBlockDataHashingStructure({ width: 2 })),
       /width.*got 2$/,
     ],
+    ["without a BatchSize", changeValue(config, ["Orderer"], "BatchSize", undefined), /BatchSize.*"maxMessageCount":0/],
+    ["with batches larger than they may be", batchSize(1, 2, 3), /BatchSize.*"preferredMaxBytes":3/],
+    ["with batches of no message", batchSize(0, 3, 3), /BatchSize/],
+    ["without a BatchTimeout", changeValue(config, ["Orderer"], "BatchTimeout", undefined), /BatchTimeout.*""/],
+    ["with a BatchTimeout of nothing", batchTimeout("0h0.0s"), /BatchTimeout.*"0h0.0s"/],
+    ["with a BatchTimeout without a unit", batchTimeout("2"), /BatchTimeout.*"2"/],
+    ["with a BatchTimeout below nothing", batchTimeout("-2s"), /BatchTimeout.*"-2s"/],
     ["with an MSP that is none", changeValue(config, ["Application", "Org1MSP"], "MSP", undefined), /missing-field/],
     [
       "with an Idemix MSP",
@@ -250,6 +259,15 @@ function aclsWith(capability: string, from = config): Config {
   const policyRefs = new Map([["event/Block", "/Channel/Application/Readers"]]);
   const acls = changeValue(from, ["Application"], "ACLs", encodeAcls({ policyRefs }));
   return changeValue(acls, ["Application"], "Capabilities", encodeCapabilities({ names: [capability] }));
+}
+
+function batchSize(maxMessageCount: number, absoluteMaxBytes: number, preferredMaxBytes: number): Config {
+  const value = encodeBatchSize({ maxMessageCount, absoluteMaxBytes, preferredMaxBytes });
+  return changeValue(config, ["Orderer"], "BatchSize", value);
+}
+
+function batchTimeout(timeout: string): Config {
+  return changeValue(config, ["Orderer"], "BatchTimeout", encodeBatchTimeout({ timeout }));
 }
 
 function onV3(): Config {

@@ -4,6 +4,8 @@ import {
   type ConfigGroup,
   type Consenter,
   readAcls,
+  readBatchSize,
+  readBatchTimeout,
   readBlockDataHashingStructure,
   readConsensusType,
   readHashingAlgorithm,
@@ -80,6 +82,7 @@ class Bundle implements ChannelBundle {
     this.capabilities = checkCapabilities(channelGroup, application, orderer);
     this.isV3 = this.capabilities.includes("V3_0");
     checkHashing(channelGroup);
+    checkBatches(orderer);
 
     this.#collection = new MspCollection(mspVersionOf(this.capabilities), earlier);
     const members = [...application.groups].map(([name, group]) =>
@@ -244,6 +247,20 @@ function checkHashing(channelGroup: ConfigGroup): void {
   const { width } = readValue(channelGroup, "BlockDataHashingStructure", "/Channel", readBlockDataHashingStructure);
   if (width !== dataHashWidth) throw malformed(`a BlockDataHashingStructure of width ${dataHashWidth}`, `${width}`);
 }
+
+/** What orderers could not cut blocks by is a mistake, which no peer of the channel lets pass. */
+function checkBatches(orderer: ConfigGroup): void {
+  const size = readValue(orderer, "BatchSize", "/Channel/Orderer", readBatchSize);
+  const { maxMessageCount, absoluteMaxBytes, preferredMaxBytes } = size;
+  if (maxMessageCount === 0 || preferredMaxBytes === 0 || preferredMaxBytes > absoluteMaxBytes) {
+    throw malformed("a BatchSize above 0 whose preferred bytes are at most the absolute ones", JSON.stringify(size));
+  }
+  const { timeout } = readValue(orderer, "BatchTimeout", "/Channel/Orderer", readBatchTimeout);
+  if (!positiveDuration.test(timeout)) throw malformed("a BatchTimeout above 0, e.g. 2s", JSON.stringify(timeout));
+}
+
+/** A duration as Go reads it, with a digit somewhere that is not 0. */
+const positiveDuration = /^(?=.*[1-9])\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/;
 
 /** Each content once. */
 function distinct(contents: readonly Uint8Array[]): readonly Uint8Array[] {

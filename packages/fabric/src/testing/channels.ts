@@ -5,6 +5,8 @@ import {
   type ConfigValue,
   type Consenter,
   encodeAnchorPeers,
+  encodeBatchSize,
+  encodeBatchTimeout,
   encodeBlockDataHashingStructure,
   encodeCapabilities,
   encodeConsensusType,
@@ -61,6 +63,12 @@ export function makeChannelConfig(options: TestChannelOptions): Config {
         groups: groupsOf(options.ordererOrganizations, ordererGroup),
         values: {
           Capabilities: encodeCapabilities({ names: ["V2_0"] }),
+          BatchSize: encodeBatchSize({
+            maxMessageCount: 500,
+            absoluteMaxBytes: 10_485_760,
+            preferredMaxBytes: 2_097_152,
+          }),
+          BatchTimeout: encodeBatchTimeout({ timeout: "2s" }),
           ConsensusType: encodeConsensusType({
             type: consenters === undefined ? "etcdraft" : "BFT",
             metadata: new Uint8Array(0),

@@ -153,6 +153,45 @@ export function encodeConsensusType({ type, metadata, state }: ConsensusType): U
   return serialize(orderer.ConsensusType, fields, metadata.length + 64);
 }
 
+/** `orderer.BatchSize`: when an orderer cuts a block. All are uint32. */
+export interface BatchSize {
+  readonly maxMessageCount: number;
+  readonly absoluteMaxBytes: number;
+  readonly preferredMaxBytes: number;
+}
+
+/** Reads the value BatchSize. Never throws. */
+export function readBatchSize(bytes: Uint8Array): Decoded<BatchSize> {
+  return parseAs(orderer.BatchSize, bytes, ({ maxMessageCount, absoluteMaxBytes, preferredMaxBytes }) =>
+    decoded({ maxMessageCount, absoluteMaxBytes, preferredMaxBytes }),
+  );
+}
+
+/** Serializes the value BatchSize. @throws GossipError `invalid-argument` when a number is no uint32. */
+export function encodeBatchSize({ maxMessageCount, absoluteMaxBytes, preferredMaxBytes }: BatchSize): Uint8Array {
+  return serialize(orderer.BatchSize, {
+    maxMessageCount: uint32(maxMessageCount, "maxMessageCount"),
+    absoluteMaxBytes: uint32(absoluteMaxBytes, "absoluteMaxBytes"),
+    preferredMaxBytes: uint32(preferredMaxBytes, "preferredMaxBytes"),
+  });
+}
+
+/** `orderer.BatchTimeout`: how long an orderer waits for more before it cuts a block. */
+export interface BatchTimeout {
+  /** A duration as Go writes it, e.g. `2s`. */
+  readonly timeout: string;
+}
+
+/** Reads the value BatchTimeout; whether it is a duration is not looked at. Never throws. */
+export function readBatchTimeout(bytes: Uint8Array): Decoded<BatchTimeout> {
+  return parseAs(orderer.BatchTimeout, bytes, ({ timeout }) => decoded({ timeout }));
+}
+
+/** Serializes the value BatchTimeout. @throws GossipError `invalid-argument` when the text has no UTF-8 form. */
+export function encodeBatchTimeout({ timeout }: BatchTimeout): Uint8Array {
+  return serialize(orderer.BatchTimeout, { timeout: checkedText(timeout, "timeout") });
+}
+
 /** `protos.AnchorPeers`: peers of an organization that others may dial. */
 export interface AnchorPeers {
   readonly anchorPeers: readonly { readonly host: string; readonly port: number }[];
