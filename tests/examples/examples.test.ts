@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -56,6 +56,12 @@ describe("examples", () => {
   test("are all here", () => {
     const folders = readdirSync(join(root, "examples"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
     expect(folders.map(({ name }) => name).sort()).toEqual(Object.keys(examples));
+  });
+
+  test("the guide shows follow-a-channel as it is", () => {
+    const guide = readFileSync(join(root, "docs/guides/join-a-fabric-network.md"), "utf8");
+    const program = readFileSync(join(root, "examples/follow-a-channel/follow-a-channel.ts"), "utf8");
+    expect(guide).toContain(`\`\`\`ts\n${program}\`\`\``);
   });
 
   test.each(Object.entries(examples))(
