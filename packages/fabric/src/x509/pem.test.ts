@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readAllPem, readPem, writePem } from "./pem.js";
+import { readPem, writePem } from "./pem.js";
 
 const der = new Uint8Array(100).map((_, index) => index);
 const text = Buffer.from(writePem("CERTIFICATE", der)).toString();
@@ -58,13 +58,5 @@ describe("readPem", () => {
 
   it("takes an empty block", () => {
     expect(read(`${begin}\n${end}\n`)).toMatchObject({ type: "CERTIFICATE", der: new Uint8Array(0) });
-  });
-});
-
-describe("readAllPem", () => {
-  it("reads every block of a bundle", () => {
-    const bundle = `${text}\nanother:\n${Buffer.from(writePem("X509 CRL", der)).toString()}`;
-    expect(readAllPem(Buffer.from(bundle)).map(({ type }) => type)).toEqual(["CERTIFICATE", "X509 CRL"]);
-    expect(readAllPem(new Uint8Array(0))).toEqual([]);
   });
 });

@@ -32,17 +32,6 @@ export function readPem(bytes: Uint8Array): PemBlock | undefined {
   }
 }
 
-/** Every certificate-sized block of a file, in order, e.g. of a bundle of TLS authorities. */
-export function readAllPem(bytes: Uint8Array): readonly PemBlock[] {
-  const blocks: PemBlock[] = [];
-  let rest = bytes;
-  for (let block = readPem(rest); block !== undefined; block = readPem(rest)) {
-    blocks.push(block);
-    rest = block.trailingBytes === 0 ? new Uint8Array(0) : rest.subarray(-block.trailingBytes);
-  }
-  return blocks;
-}
-
 /** PEM as Go's encoder writes it: lines of 64 characters, each ended by `\n`. */
 export function writePem(type: string, der: Uint8Array): Uint8Array {
   const base64 = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString("base64");

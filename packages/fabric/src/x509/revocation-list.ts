@@ -11,7 +11,8 @@ import {
   requireDer,
   tags,
 } from "./der.js";
-import { authorityKeyIdentifier, readExtensions } from "./extensions.js";
+import { authorityKeyIdentifier, type Extensions, readExtensions } from "./extensions.js";
+import { readName } from "./name.js";
 import { readPem } from "./pem.js";
 import { isSignedBy, readSignatureAlgorithm, type SignatureAlgorithm } from "./signature-algorithm.js";
 import { readTime } from "./time.js";
@@ -21,7 +22,7 @@ export interface RevocationList {
   readonly tbs: Uint8Array;
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Uint8Array;
-  /** Whose key signed it; `undefined` when it does not say, which makes it useless and harmful (page 13 §3.6). */
+  /** Whose key signed it, perhaps of no bytes; `undefined` when it does not say, which makes it useless and harmful (page 13 §3.6). */
   readonly authorityKeyId: Uint8Array | undefined;
   readonly serials: ReadonlySet<bigint>;
 }
@@ -62,8 +63,8 @@ function readRevocationList(der: Uint8Array): RevocationList {
 
   const fields = readerOf(tbs);
   fields.readOptional("a version", tags.integer);
-  fields.read("a signature algorithm", tags.sequence);
-  fields.read("an issuer", tags.sequence);
+  readSignatureAlgorithm(fields.read("a signature algorithm", tags.sequence));
+  readName(fields.read("an issuer", tags.sequence));
   readTime(fields.read("when the list was made"));
   if (fields.nextTag === tags.utcTime || fields.nextTag === tags.generalizedTime) readTime(fields.read("an update"));
   const serials = readSerials(fields.readOptional("revoked certificates", tags.sequence));
@@ -74,9 +75,20 @@ function readRevocationList(der: Uint8Array): RevocationList {
     tbs: tbs.raw,
     signatureAlgorithm,
     signature: signatureAlgorithm.type === "ecdsa" ? canonical(signature) : signature,
-    authorityKeyId: authorityKeyIdentifier(extensions?.get(id_ce_authorityKeyIdentifier)?.value),
+    authorityKeyId: keyIdOf(extensions),
     serials,
   };
+}
+
+/** Set-up does not mind a malformed identifier, in Fabric: it shows when somebody is to be judged by the list. */
+function keyIdOf(extensions: Extensions | undefined): Uint8Array | undefined {
+  const extension = extensions?.get(id_ce_authorityKeyIdentifier);
+  try {
+    return extension && (authorityKeyIdentifier(extension.value) ?? new Uint8Array(0));
+  } catch (error) {
+    if (error instanceof DerError) return undefined;
+    throw error;
+  }
 }
 
 function readSerials(revoked: DerElement | undefined): ReadonlySet<bigint> {
@@ -86,6 +98,8 @@ function readSerials(revoked: DerElement | undefined): ReadonlySet<bigint> {
     const entry = readerOf(entries.read("a revoked certificate", tags.sequence));
     serials.add(integerValue(entry.read("a serial number", tags.integer), "a serial number"));
     readTime(entry.read("when a certificate was revoked"));
+    const extensions = entry.readOptional("extensions", tags.sequence);
+    if (extensions !== undefined) readExtensions(readerOf(extensions));
   }
   return serials;
 }
