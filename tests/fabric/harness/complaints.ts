@@ -61,7 +61,9 @@ function normalised(message: string, judged: readonly Judged[]): string {
   );
   return named
     .replace(/-----BEGIN[\s\S]*?-----END [A-Z ]+-----(\\n|\n)?/g, "PEM")
-    .replace(/GossipMessage: .*?, Envelope: \d+ bytes, Signature: \d+ bytes/gs, "MESSAGE")
+    .replace(/GossipMessage: .*?, Envelope: \d+ bytes, Signature: \d+ bytes/gs, (dump) =>
+      dump.includes("SEAT") ? "MESSAGE of SEAT" : "MESSAGE",
+    )
     .replace(/\{"CN":"[^}]*\}/g, "IDENTITY")
     .replace(/\[Org\dMSP[0-9a-f]{20,}\]/g, "IDENTITY")
     .replace(/\b[0-9a-f]{16,}\b/gi, "HEX")

@@ -22,6 +22,11 @@ async function followsAndIsSeen(stage: Stage): Promise<void> {
     const seen = (await peer.discover()).find(({ Endpoint }) => Endpoint === seat.endpoint);
     expect(seen?.Identity, `${peer.name} tells the seat's identity`).toBe(seat.certificate);
   }
+  if (stage.seat === "ours") {
+    const { members } = await seat.members();
+    const listed = members.map(({ endpoint, org, state }) => `${org} ${endpoint} ${state}`);
+    expect(listed.sort()).toEqual(go.map(({ endpoint, mspId }) => `${mspId} ${endpoint} alive`).sort());
+  }
   for (let round = 1; round <= 5; round++) {
     await network.submit(4);
     await network.settled(all, 1 + 4 * round);
