@@ -90,10 +90,15 @@ export function makeMspConfig(
 
 /** A member of an organization by a certificate, whoever issued it. */
 export function makeMember(mspId: string, certificate: TestCertificate): TestMember {
+  // Not before it is asked for, since there are certificates that nobody can sign with.
+  let signer: TestMember["sign"] | undefined;
   return {
     ...certificate,
     identity: encodeSerializedIdentity({ mspId, idBytes: certificate.pem }),
-    sign: (payload) => signerOf(certificate.der, certificate.privateKey)(payload),
+    sign(payload) {
+      signer ??= signerOf(certificate.der, certificate.privateKey);
+      return signer(payload);
+    },
   };
 }
 
