@@ -241,6 +241,12 @@ describe("readMspFolder", () => {
     ],
     ["YAML that is none", { "config.yaml": "{" }, "invalid-config", /YAML in .*config\.yaml/],
     ["a list for config.yaml", { "config.yaml": "[1]" }, "invalid-config", /a mapping in .*config\.yaml/],
+    [
+      "roles enabled by another word",
+      { "config.yaml": roleYaml.replace("true", "1") },
+      "invalid-config",
+      /true or false as NodeOUs\.Enable/,
+    ],
     ["units that are no list", { "config.yaml": "OrganizationalUnitIdentifiers: x" }, "invalid-config", /a list/],
     [
       "a unit without its certificate",

@@ -22,6 +22,7 @@ const roles = [
 ] as const;
 
 const trueWords = /^(?:true|True|TRUE|y|Y|yes|Yes|YES|on|On|ON)$/;
+const falseWords = /^(?:|false|False|FALSE|n|N|no|No|NO|off|Off|OFF)$/;
 
 /**
  * Reads `config.yaml` of an MSP folder (page 13 §1.4). A role's certificate that cannot be read costs the role its
@@ -43,7 +44,7 @@ export async function readFolderConfig(folder: string, warnings: string[]): Prom
     });
   }
   const nodeOus = sectionOf(root?.["NodeOUs"], "a mapping as NodeOUs", path);
-  const isEnabled = trueWords.test(textOf(nodeOus?.["Enable"]));
+  const isEnabled = truthOf(nodeOus?.["Enable"], path);
   return {
     organizationalUnitIdentifiers,
     nodeOus: nodeOus && isEnabled ? await readNodeOus(folder, nodeOus, path, warnings) : undefined,
@@ -121,6 +122,15 @@ function listOf(value: unknown, path: string): readonly unknown[] {
 
 function textOf(value: unknown): string {
   return isAbsent(value) || typeof value !== "string" ? "" : value;
+}
+
+/** A word that is neither must not silently leave roles untold. */
+function truthOf(value: unknown, path: string): boolean {
+  const text = textOf(value);
+  if (trueWords.test(text)) return true;
+  if (isAbsent(value) || (typeof value === "string" && falseWords.test(text))) return false;
+  const got = JSON.stringify(value)?.slice(0, 100);
+  throw new GossipError("invalid-config", `expected true or false as NodeOUs.Enable in ${path}, got ${got}`);
 }
 
 /** The failsafe schema leaves the words for nothing as text. */
