@@ -6,7 +6,7 @@ import { readPem } from "../x509/pem.js";
 import { readFolder } from "./pem-folder.js";
 
 /** Largest file that is looked at as a private key, as in Fabric. */
-export const maxKeyFileBytes = 65_536;
+const maxKeyFileBytes = 65_536;
 
 /**
  * The private key of a certificate, from the `keystore` of an MSP folder: whichever file's public key is the

@@ -4,7 +4,7 @@ import { errorText, GossipError } from "@gossip/runtime";
 import { readPem } from "../x509/pem.js";
 
 /** Largest file of an MSP folder that is read; revocation lists of large organizations have some megabytes. */
-export const maxMspFileBytes = 16 * 1_024 * 1_024;
+const maxMspFileBytes = 16 * 1_024 * 1_024;
 
 /** A file of a folder. */
 export interface FolderFile {

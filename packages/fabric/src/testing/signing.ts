@@ -47,7 +47,7 @@ const objectIdentifiers = {
 const hashBytes = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 } as const;
 
 /** The curve of an EC key; `undefined` when it is none of Fabric's. */
-export function curveOf(key: KeyObject): Curve | undefined {
+function curveOf(key: KeyObject): Curve | undefined {
   return curveNames.get(key.asymmetricKeyDetails?.namedCurve ?? "");
 }
 

@@ -34,7 +34,7 @@ export function createPool(roots: readonly Certificate[], intermediates: readonl
 }
 
 /** The instant at which Fabric judges the chain of a certificate: one second into its validity (page 13 §1.7). */
-export function chainInstantMs(certificate: Certificate): number {
+function chainInstantMs(certificate: Certificate): number {
   return certificate.notBeforeMs + 1_000;
 }
 
@@ -90,17 +90,16 @@ class ChainSearch {
 
   #extend(chain: Chain, last: Certificate): readonly Chain[] {
     const chains: Chain[] = [];
-    for (const root of this.#pool.roots) {
+    for (const root of candidates(last, this.#pool.roots)) {
       if (this.#isParent(chain, last, root, true)) chains.push([...chain, root]);
     }
-    for (const parent of this.#pool.intermediates) {
+    for (const parent of candidates(last, this.#pool.intermediates)) {
       if (this.#isParent(chain, last, parent, false)) chains.push(...this.#extend([...chain, parent], parent));
     }
     return chains;
   }
 
   #isParent(chain: Chain, child: Certificate, parent: Certificate, isRoot: boolean): boolean {
-    if (!equalBytes(parent.subject, child.issuer)) return false;
     if (++this.#checks > maxChainSignatureChecks) {
       this.object(`more than ${maxChainSignatureChecks} candidates`);
       return false;
@@ -114,6 +113,17 @@ class ChainSearch {
     if (objection !== undefined) this.object(objection);
     return objection === undefined;
   }
+}
+
+/** Those with the issuer's name, by how well their key identifier fits: it decides who is tried first, and nothing else. */
+function candidates(child: Certificate, certificates: readonly Certificate[]): readonly Certificate[] {
+  const rankOf = ({ subjectKeyId }: Certificate) => {
+    if (equalBytes(subjectKeyId ?? noBytes, child.authorityKeyId ?? noBytes)) return 0;
+    return subjectKeyId === undefined || child.authorityKeyId === undefined ? 1 : 2;
+  };
+  return certificates
+    .filter((certificate) => equalBytes(certificate.subject, child.issuer))
+    .sort((a, b) => rankOf(a) - rankOf(b));
 }
 
 function validityObjection(certificate: Certificate, atMs: number): string | undefined {

@@ -33,7 +33,7 @@ export interface IdentityCase {
   readonly deviation?: string;
 }
 
-export const mspId = "Org1MSP";
+const mspId = "Org1MSP";
 export const day = 86_400_000;
 /** The start of the authorities' validity. */
 export const start = Date.UTC(2_020, 0, 1);
