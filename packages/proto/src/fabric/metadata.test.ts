@@ -1,8 +1,12 @@
 import { expect, test } from "vitest";
 import {
+  encodeIdentifierHeader,
+  encodeLastConfig,
   encodeMetadata,
   encodeOrdererBlockMetadata,
   type Metadata,
+  readIdentifierHeader,
+  readLastConfig,
   readMetadata,
   readOrdererBlockMetadata,
 } from "./metadata.js";
@@ -38,6 +42,23 @@ test("Orderer metadata refuses an index that is no uint64", () => {
   expect(() => encodeOrdererBlockMetadata({ lastConfigIndex: -1n, consenterMetadata: none })).toThrow(
     expect.objectContaining({ code: "invalid-argument" }),
   );
+});
+
+test("The last config of slot 1 and the header of a consenter have the bytes that Go makes", () => {
+  expect(toHex(encodeLastConfig({ index: 2n ** 63n }))).toBe("0880808080808080808001");
+  expect(readLastConfig(fromHex("0880808080808080808001"))).toStrictEqual({ ok: true, value: { index: 2n ** 63n } });
+  const header = { identifier: 2 ** 32 - 1, nonce: Uint8Array.of(1, 2) };
+  expect(toHex(encodeIdentifierHeader(header))).toBe("08ffffffff0f12020102");
+  expect(readIdentifierHeader(fromHex("08ffffffff0f12020102"))).toStrictEqual({ ok: true, value: header });
+  for (const read of [readLastConfig, readIdentifierHeader]) {
+    expect(read(fromHex("ff"))).toMatchObject({ ok: false, reason: "undecodable" });
+  }
+  for (const wrong of [
+    () => encodeLastConfig({ index: -1n }),
+    () => encodeIdentifierHeader({ ...header, identifier: -1 }),
+  ]) {
+    expect(wrong).toThrow(expect.objectContaining({ code: "invalid-argument" }));
+  }
 });
 
 function toHex(bytes: Uint8Array): string {
