@@ -3,10 +3,12 @@ import {
   type ConfigEnvelope,
   type ConfigGroup,
   type Consenter,
+  encodeConfig,
   readAcls,
   readBatchSize,
   readBatchTimeout,
   readBlockDataHashingStructure,
+  readConfig,
   readConsensusType,
   readHashingAlgorithm,
   readOrdererAddresses,
@@ -73,8 +75,8 @@ class Bundle implements ChannelBundle {
 
   /** @param earlier of the configuration before, whose MSPs are taken over where they did not change */
   constructor(channelId: string, config: Config, earlier?: MspCollection) {
-    const { sequence, channelGroup } = config;
     checkChannelId(channelId);
+    const { sequence, channelGroup } = copied(config);
     checkKeys(channelGroup);
     const { application, orderer } = groupsOf(channelGroup);
     this.channelId = channelId;
@@ -167,6 +169,13 @@ class Bundle implements ChannelBundle {
     }
     return warnings;
   }
+}
+
+/** In a buffer of its own: a bundle lives for months, and would pin the message that its block came in. */
+function copied(config: Config): Config {
+  const copy = readConfig(encodeConfig(config));
+  if (copy.ok) return copy.value;
+  throw malformed("a configuration that can be read again", `${copy.reason}: ${copy.detail}`);
 }
 
 /** Roles that others than orderers have too. */

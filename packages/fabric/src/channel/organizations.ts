@@ -60,8 +60,7 @@ export class MspCollection {
       earlier !== undefined && Buffer.compare(earlier.config, config) === 0
         ? earlier.msp
         : createOrRefuse(() => createMsp(fabricConfig.value, { version: this.#version }), path);
-    // The bytes are views into a block, which an MSP that lives for months should not pin.
-    this.#made.set(id, { msp, config: earlier?.msp === msp ? earlier.config : config.slice() });
+    this.#made.set(id, { msp, config });
     return msp;
   }
 }
