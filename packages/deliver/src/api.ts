@@ -80,8 +80,13 @@ export interface DeliverStatus {
 /** Pulls one channel's blocks from its orderers until stopped. */
 export interface Deliver extends AsyncDisposable {
   readonly status: DeliverStatus;
-  /** Uses these orderers from now on; a connection to one that stays is kept. */
+  /** Uses these orderers from now on; a connection to one that stays is kept. Without any it waits for the next call. */
   setEndpoints(endpoints: readonly OrdererEndpoint[]): void;
+  /**
+   * Begins again at an earlier position, after a pause: what was handed over from there on is lost, e.g. because the ledger
+   * refused another block that had taken its place. Nothing happens when the position is not behind what was handed over.
+   */
+  rewind(position: ChainPosition): void;
   /** Ends the stream at once and calls `onBlock` no more; one call may still be running. Idempotent. */
   stop(): Promise<void>;
 }

@@ -397,6 +397,43 @@ describe("DeliverMachine stops", () => {
   });
 });
 
+describe("DeliverMachine rewound", () => {
+  const at7 = { next: 7n, lastHash: hashOf(6) };
+
+  it("asks again for what was lost after its hand-over, after a pause", () => {
+    const driver = new Driver({ height: 7 }).open();
+    driver.deliver(7);
+    driver.deliver(8);
+    expect(driver.step({ type: "rewind", position: at7 })).toMatchObject([
+      { type: "close", attempt: 1 },
+      { type: "retry", endpoint: "a", failures: 1, waitMs: 100 },
+    ]);
+    expect(driver.machine.position).toEqual(at7);
+    expect(driver.sleep()).toBe(100);
+    expect(driver.connect()).toContainEqual({ type: "seek", attempt: 2, from: 7n });
+    driver.deliver(7);
+    expect(driver.machine.position.next).toBe(8n);
+  });
+
+  it("gives up a hand-over under way, whose end then means nothing", () => {
+    const driver = new Driver({ height: 7 }).open();
+    driver.block(7);
+    driver.verdict();
+    driver.step({ type: "rewind", position: at7 });
+    expect(driver.handedOver(7)).toMatchObject([{ type: "dropped", reason: "unexpected" }]);
+    expect(driver.machine.position).toEqual(at7);
+  });
+
+  it("does nothing to what is not behind what was handed over, nor before its start", () => {
+    const driver = new Driver({ height: 7 });
+    expect(driver.step({ type: "rewind", position: at7 })).toEqual([]);
+    driver.open();
+    expect(driver.step({ type: "rewind", position: at7 })).toEqual([]);
+    expect(driver.step({ type: "rewind", position: { next: 9n, lastHash: hashOf(8) } })).toEqual([]);
+    expect(driver.machine).toMatchObject({ state: "streaming", position: at7 });
+  });
+});
+
 describe("DeliverMachine whatever comes", () => {
   const attempt = fc.integer({ min: 1, max: 6 });
   const blockNumber = fc.integer({ min: 0, max: 4 });
@@ -423,8 +460,12 @@ describe("DeliverMachine whatever comes", () => {
   const start = { afterMs: 0, input: { type: "start" } as const };
 
   it("keeps the laws of a machine", () => {
+    const rewind = blockNumber.map(
+      (next): DeliverInput => ({ type: "rewind", position: { next: BigInt(next), lastHash: hashOf(next - 1) } }),
+    );
+    const event = fc.record({ afterMs: fc.integer({ min: 0, max: 5_000 }), input: fc.oneof(input, rewind) });
     fc.assert(
-      fc.property(script, (events) => {
+      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
         checkMachineLaws({
           create: () => create({ endpoints: ["a", "b"], height: 0, random: seededRandom(7) }),
           script: [start, ...events],

@@ -35,8 +35,8 @@ import { statusText } from "./status.js";
  * orderer may be tried again. "hand-over": when a refused hand-over is tried again.
  *
  * Invariants. A block is handed over only when its number is `next`, its previous hash that of block `next - 1`, and its
- * verdict positive. `next` moves only when a hand-over succeeded, and by one. At most one of verifying and handing over
- * is under way. It ends by `stop` alone.
+ * verdict positive. `next` moves forward only when a hand-over succeeded, and by one, and back by `rewind`. At most one of
+ * verifying and handing over is under way. It ends by `stop` alone.
  *
  * Deviations from the reference, all local:
  * - The position advances with the hand-over, not with the verification, and requests ask from it, not from the ledger's
@@ -94,6 +94,8 @@ export type DeliverInput =
   | { readonly type: "hand-over-failed"; readonly blockNumber: bigint; readonly detail: string }
   /** Orderers to use from now on; a connection to one that stays is kept. */
   | { readonly type: "endpoints"; readonly endpoints: readonly string[] }
+  /** What was handed over from this position on is lost. */
+  | { readonly type: "rewind"; readonly position: ChainPosition }
   | { readonly type: "stop" };
 
 /** Why an input had no effect: after the stop, of a stream given up before, or of no use in this state. */
@@ -196,6 +198,8 @@ export class DeliverMachine implements Machine<DeliverInput, DeliverOutput> {
         return this.#onHandOverFailed(input, now);
       case "endpoints":
         return this.#onEndpoints(input.endpoints, now);
+      case "rewind":
+        return this.#onRewind(input.position, now);
       case "stop":
         return this.#onStop();
     }
@@ -273,6 +277,18 @@ export class DeliverMachine implements Machine<DeliverInput, DeliverOutput> {
     const close: DeliverOutput = { type: "close", attempt: this.#attempt };
     this.#leave();
     return [close, ...this.#choose(now)];
+  }
+
+  /** Counts as a failure of the orderer in use, so that one whose blocks are always lost is not asked without a pause. */
+  #onRewind(position: ChainPosition, now: Millis): readonly DeliverOutput[] {
+    const isAhead = this.#position.next > position.next || this.#handing !== undefined;
+    if (position.next > this.#position.next || !isAhead) return [];
+    this.#position = position;
+    this.#handing = undefined;
+    this.#handOverFailures = 0;
+    this.#timers.clear("hand-over");
+    if (this.#current !== undefined) return this.#fail(`block ${position.next} was lost after its hand-over`, now);
+    return this.#state === "idle" ? [] : this.#choose(now);
   }
 
   #onStop(): readonly DeliverOutput[] {

@@ -43,6 +43,8 @@ export function createDeliver(options: DeliverOptions): Deliver {
   const log = (options.log ?? silentLogger).child("deliveryClient");
   const count = counters(options);
   const tlsCertHash = clientCertHash(tls);
+  if (options.endpoints.length === 0)
+    throw new GossipError("invalid-config", "expected at least one orderer endpoint, got none");
   let endpoints = byAddress(options.endpoints);
   let connection: OrdererConnection | undefined;
 
@@ -164,6 +166,9 @@ export function createDeliver(options: DeliverOptions): Deliver {
       endpoints = byAddress(next);
       running.push({ type: "endpoints", endpoints: [...endpoints.keys()] });
     },
+    rewind(position) {
+      running.push({ type: "rewind", position });
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   };
@@ -198,8 +203,6 @@ function settle<T>(
 }
 
 function byAddress(endpoints: readonly OrdererEndpoint[]): ReadonlyMap<string, OrdererEndpoint> {
-  if (endpoints.length === 0)
-    throw new GossipError("invalid-config", "expected at least one orderer endpoint, got none");
   return new Map(endpoints.map((endpoint) => [endpoint.address, endpoint]));
 }
 

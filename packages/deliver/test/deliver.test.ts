@@ -218,6 +218,10 @@ describe("createDeliver", () => {
     };
     await pass(60_000);
     expect(old.dials).toBeGreaterThan(10);
+    scene.deliver.setEndpoints([]);
+    const dials = old.dials;
+    await pass(60_000);
+    expect(old.dials).toBe(dials);
     scene.deliver.setEndpoints([{ address: "new" }]);
     await pass(1);
     expect(scene.numbers()).toEqual([1n]);

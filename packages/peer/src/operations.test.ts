@@ -278,6 +278,7 @@ describe("the operations service", () => {
     const deliver = {
       status: { state: "waiting", endpoint: undefined, next: 1n, failures: 3, lastFailure: "connection refused" },
       setEndpoints() {},
+      rewind() {},
       async stop() {},
       async [Symbol.asyncDispose]() {},
     } as const;
