@@ -210,22 +210,6 @@ export async function recordedCrypto(nanos = recordedAtNanos): Promise<FabricCry
   return crypto;
 }
 
-export function lastBitFlipped(bytes: Uint8Array): Uint8Array {
-  return flipped(bytes, bytes.length - 1);
-}
-
-export function flipped(bytes: Uint8Array, at: number): Uint8Array {
-  return bytes.map((byte, index) => (index === at ? byte ^ 1 : byte));
-}
-
-export function flippedId(pkiId: PkiId): PkiId {
-  return Buffer.from(lastBitFlipped(Buffer.from(pkiId, "hex"))).toString("hex") as PkiId; // still hex of 32 bytes
-}
-
-export function joined(...all: readonly (Uint8Array | readonly number[])[]): Uint8Array {
-  return Uint8Array.from(all.flatMap((part) => [...part]));
-}
-
 export function fail(what: string): never {
   throw new Error(`expected ${what} in the fixtures`);
 }

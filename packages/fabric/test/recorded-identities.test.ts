@@ -12,9 +12,6 @@ import {
   conversationNames,
   expiredAtNanos,
   fail,
-  flipped,
-  flippedId,
-  joined,
   readConversation,
   recordedAtNanos,
   recordedCrypto,
@@ -22,6 +19,7 @@ import {
   recordedIdentities,
   statementsIn,
 } from "./recorded-conversations.js";
+import { flipped, flippedId, joined } from "./recorded-corruptions.js";
 
 const statements = conversationNames.flatMap((name) => statementsIn(readConversation(name)));
 const all = [...recordedIdentities(statements)];
