@@ -126,8 +126,11 @@ export function extensionFacts(extensions: Extensions): ExtensionFacts {
 export function authorityKeyIdentifier(value: Uint8Array | undefined): Uint8Array | undefined {
   if (value === undefined) return undefined;
   const what = "an authority key identifier";
-  // The issuer's name and number may follow; nobody looks at them.
-  return readerOf(onlyElement(value, what, tags.sequence)).readOptional(what, 0x80)?.contents;
+  const fields = readerOf(onlyElement(value, what, tags.sequence));
+  const identifier = fields.readOptional(what, 0x80)?.contents;
+  // The issuer's name and number may follow; nobody looks at what they say.
+  while (!fields.isEmpty) fields.read(what);
+  return identifier;
 }
 
 /** Whether the extension is understood. */
