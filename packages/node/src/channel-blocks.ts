@@ -13,6 +13,7 @@ import type { Channel, JoinOptions } from "./api.js";
 import { attempt } from "./attempt.js";
 import type { channelMetrics } from "./channel-metrics.js";
 import { type CommitOutcome, Commits } from "./commits.js";
+import { HeldPushes } from "./held-pushes.js";
 import type { ChannelSurroundings } from "./surroundings.js";
 
 export interface ChannelBlocksOptions {
@@ -32,6 +33,7 @@ export class ChannelBlocks {
   readonly #options: ChannelBlocksOptions;
   readonly #ledger: Ledger;
   readonly #commits: Commits;
+  readonly #held: HeldPushes;
   readonly #state: StateTransfer;
   readonly #run: Run<StateInput>;
   readonly #log: Logger;
@@ -54,6 +56,11 @@ export class ChannelBlocks {
       window: BigInt(2 * config.state.blockBufferSize),
       verify: (blockNumber, block) => crypto.verifyBlock(id, blockNumber, block),
       onStored: (tookMs) => metrics.commitSeconds.observe(tookMs / 1000, { channel: id }),
+    });
+    this.#held = new HeldPushes({
+      ledger: join.ledger,
+      maxBlocks: 2 * config.state.blockBufferSize,
+      emit: around.emit,
     });
     const { height } = join.ledger;
     this.#state = new StateTransfer({
@@ -135,13 +142,14 @@ export class ChannelBlocks {
     return this.#state.wantsResponse(from, nonce);
   }
 
-  /** A pushed block that is verified: taken when it is news, and then pushed on. The machine notes what is not, too. */
+  /** A pushed block that is verified: taken when it is news, and then pushed on, once its link holds. The machine notes what is not, too. */
   onPushed(message: DataMessage, envelope: Envelope, from: PkiId): void {
-    const { id, around } = this.#options;
+    const { id } = this.#options;
     const { blockNumber, data } = message.payload;
-    const isNews = this.#state.wants(blockNumber);
+    if (this.#state.wants(blockNumber)) {
+      this.#held.take(blockNumber, data, { key: undefined, message, envelope, channel: id, except: from });
+    }
     this.#run.push({ type: "block", blockNumber, data, source: "push", from });
-    if (isNews) around.emit({ key: undefined, message, envelope, channel: id, except: from });
   }
 
   push(input: Extract<StateInput, { readonly type: "state-request" | "state-response" | "peers-changed" }>): void {
@@ -220,6 +228,7 @@ export class ChannelBlocks {
         if (!attempted.ok) return this.#options.around.onFault(attempted.error);
         const outcome = attempted.value;
         if (outcome.type === "committed") {
+          this.#held.committed(blockNumber);
           if (outcome.isTrustChanged) this.#options.onTrustChanged();
           return this.#run.push({ type: "committed", blockNumber });
         }

@@ -311,6 +311,44 @@ describe("the gate refuses, counts and goes on", () => {
     expect(ledger.height).toBe(2n);
   });
 
+  test("a block is not pushed on before it is certain that it follows on the chain", async () => {
+    const { say, node, to } = await setUp();
+    const member = scene.stranger("member");
+    const tell = async (envelope: Envelope) => {
+      member.comm.send(to, envelope);
+      await scene.run(50);
+    };
+    await tell(sealed(alive(member.crypto, 1n), member.crypto));
+    const { pkiId } = member.crypto;
+    const properties = { ledgerHeight: 0n, leftChannel: false, chaincodes: [] };
+    const info = stateInfo({ pkiId, channelMac: channelMac(pkiId, channelName), properties });
+    await tell(sealed(info, member.crypto));
+    const push = (number: bigint, data: Uint8Array) =>
+      say(unsigned(dataMessage({ channel: channelName, payload: { blockNumber: number, data, privateData: [] } })));
+    const pushedOn = () =>
+      member.heard.flatMap((message) => (message.type === "data" ? [Number(message.payload.blockNumber)] : []));
+    const chain = createMemoryLedger();
+    const blocks = [0n, 1n, 2n, 3n].map((number) => {
+      const data = block(number, chain.lastHash);
+      chain.commit(number, data);
+      return data;
+    });
+
+    await push(0n, blocks[0] as Uint8Array);
+    expect(pushedOn()).toEqual([0]);
+    await push(1n, block(1n, new Uint8Array(32)));
+    expect(node.refusals.at(-1)?.reason).toBe("broken-chain");
+    expect(pushedOn()).toEqual([0]);
+    // Ahead of its turn: one that breaks the chain and one that does not.
+    await push(3n, block(3n, new Uint8Array(32)));
+    await push(2n, blocks[2] as Uint8Array);
+    expect(pushedOn()).toEqual([0]);
+    await push(1n, blocks[1] as Uint8Array);
+    expect(pushedOn()).toEqual([0, 1, 2]);
+    await push(3n, blocks[3] as Uint8Array);
+    expect(pushedOn()).toEqual([0, 1, 2, 3]);
+  });
+
   test("a request for blocks is answered with those we have", async () => {
     const { ledger, say, heard } = await setUp();
     await ledger.commit(0n, makeFakeBlock({ channel: channelName, number: 0n, data: [utf8.encode("x")] }));
