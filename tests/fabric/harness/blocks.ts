@@ -11,14 +11,14 @@ import type { FabricPeer } from "./peer.js";
 const width = 4;
 
 /** What two honest sources of a block must agree on: peers fill in metadata slots 2 and 4 (protocol page 13 §4.1). */
-export interface Essence {
+interface Essence {
   readonly headerHash: string;
   readonly data: readonly string[];
   /** The orderer's signatures and the number of the last config block. */
   readonly metadata: readonly string[];
 }
 
-export function essenceOf(bytes: Uint8Array): Essence {
+function essenceOf(bytes: Uint8Array): Essence {
   const block = readBlock(bytes);
   if (!block.ok) throw new Error(`expected a block, got bytes that are none: ${block.detail}`);
   const { header, data, metadata } = block.value;

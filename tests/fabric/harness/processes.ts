@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 
 /** How long a process may take to end after it was asked to, before it is killed. */
@@ -135,10 +135,6 @@ export async function runTool(
     throw new Error(`expected ${command.join(" ")} to succeed, got ${ended}: ${said.slice(0, 4_000)}`);
   }
   return Buffer.concat(output);
-}
-
-export function readLog(running: Pick<Running, "logFile">): string {
-  return readFileSync(running.logFile, "utf8");
 }
 
 /** What every process gets: nothing of this one's own Fabric or vitest settings. */

@@ -65,7 +65,7 @@ export const bothSeats: readonly Seat[] = ["go", "ours"];
 export const ourSeat: readonly Seat[] = ["ours"];
 
 /** Membership that notices an absence within seconds. */
-export const quickExpiryMs = 10_000;
+const quickExpiryMs = 10_000;
 export const quickMembership: Environment = {
   CORE_PEER_GOSSIP_ALIVETIMEINTERVAL: "2s",
   CORE_PEER_GOSSIP_ALIVEEXPIRATIONTIMEOUT: `${quickExpiryMs / 1000}s`,
