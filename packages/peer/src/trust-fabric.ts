@@ -37,7 +37,7 @@ export async function openFabricTrust(
     crypto,
     channels: trusted,
     get peerTlsRoots() {
-      return trusted.flatMap(({ bundle }) => bundle.peerTlsRoots);
+      return distinct(trusted.flatMap(({ bundle }) => bundle.peerTlsRoots));
     },
     get warnings() {
       return [
@@ -98,7 +98,8 @@ class FabricChannel implements TrustedChannel {
   get terms(): ChannelTerms {
     const { organizations, orderers } = this.#bundle;
     return {
-      organizations: organizations.map(({ mspId }) => mspId),
+      // Several groups of a channel may be of one organization.
+      organizations: [...new Set(organizations.map(({ mspId }) => mspId))],
       // Nobody checks what an organization writes there; what cannot be dialled is told in a warning.
       anchors: organizations.flatMap(({ mspId, anchors }) =>
         anchors.filter(isEndpoint).map((endpoint) => ({ org: mspId, endpoint })),
@@ -117,7 +118,11 @@ class FabricChannel implements TrustedChannel {
     const newest = await this.#read(ledger, ledger.height - 1n);
     const index = lastConfigIndex(newest);
     if (index === 0n) return;
-    this.#use(bundleOf(await this.#read(ledger, index)), index);
+    const block = await this.#read(ledger, index);
+    this.#use(
+      this.#follow(index, () => bundleOf(block)),
+      index,
+    );
   }
 
   isConfig(block: Block): boolean {
@@ -130,9 +135,25 @@ class FabricChannel implements TrustedChannel {
     if (!isConfigBlock(read)) return false;
     // What is done with the terms may fail and be done again.
     if (block.header.number === this.#since) return true;
-    if (!read.ok) throw new GossipError("malformed", `expected a configuration, got ${read.detail}`);
-    this.#use(this.#bundle.next(read.value.envelope), block.header.number);
+    const next = this.#follow(block.header.number, () => {
+      if (!read.ok) throw new GossipError("malformed", `expected a configuration, got ${read.detail}`);
+      return this.#bundle.next(read.value.envelope);
+    });
+    this.#use(next, block.header.number);
     return true;
+  }
+
+  /** Says which block is meant, and what the operator can do: orderers have accepted it, so the others go on with it. */
+  #follow(blockNumber: bigint, make: () => ChannelBundle): ChannelBundle {
+    try {
+      return make();
+    } catch (error) {
+      throw new GossipError(
+        "invalid-config",
+        `channel ${this.id}: expected a configuration in block ${blockNumber} that this release can follow: ${errorText(error)}; install a release that can, it goes on with the ledger as it is`,
+        { cause: error },
+      );
+    }
   }
 
   mayReadCollection(policy: Uint8Array, peer: PrivateDataPeer): Verdict {
@@ -152,6 +173,11 @@ class FabricChannel implements TrustedChannel {
     }
     return parse(bytes);
   }
+}
+
+/** Each content once: organizations are in several channels, and a server names all of these to each client. */
+function distinct(pems: readonly Uint8Array[]): readonly Uint8Array[] {
+  return [...new Map(pems.map((pem) => [Buffer.from(pem).toString("latin1"), pem])).values()];
 }
 
 function parse(bytes: Uint8Array): Block {
