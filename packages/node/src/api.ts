@@ -66,6 +66,11 @@ export interface JoinOptions {
    * further block is committed, `health` says why, and it is called again from time to time. Not called once the channel is closed.
    */
   readonly onCommitted?: (blockNumber: bigint, block: Uint8Array) => MaybePromise<undefined | "trust-changed">;
+  /**
+   * Told that a block was taken and is refused now, just before its commit: it breaks the chain, or trust has changed. A
+   * copy that came meanwhile found its place taken, so a leader asks its orderers again from the height of the ledger.
+   */
+  readonly onRefused?: (blockNumber: bigint) => void;
   /** Where private data is kept. @default nowhere: what is pushed is acknowledged with an error, and requests are answered empty */
   readonly privateData?: PrivateDataHandler;
 }
@@ -131,6 +136,8 @@ export interface GossipNode {
   readonly org: OrgId;
   readonly endpoint: string;
   readonly incarnation: bigint;
+  /** "ok", or why nobody takes this node for a peer any more: its own identity has expired, or was revoked. */
+  readonly health: { readonly ok: true } | { readonly ok: false; readonly detail: string };
   /** Alive members, self excluded. */
   readonly members: readonly MemberView[];
   readonly deadMembers: readonly MemberView[];

@@ -213,7 +213,7 @@ export class ChannelBlocks {
           pushed: output.blockNumber,
         });
       case "dropped":
-        if (output.reason === "refused-by-ledger") this.#reportRefusal(output.from, output.detail ?? "");
+        if (output.reason === "refused-by-ledger") this.#onRefused(output);
         return drops.count("state", output.reason, output.count);
       default:
         return unreachable(output);
@@ -239,9 +239,11 @@ export class ChannelBlocks {
     );
   }
 
-  #reportRefusal(from: PkiId | undefined, detail: string): void {
-    this.#options.around.onBlockRefused(from, this.#refusal?.reason ?? "broken-chain", detail);
+  #onRefused({ from, blockNumber, detail = "" }: Extract<StateOutput, { type: "dropped" }>): void {
+    const { around, join } = this.#options;
+    around.onBlockRefused(from, this.#refusal?.reason ?? "broken-chain", detail);
     this.#refusal = undefined;
+    if (blockNumber !== undefined) join.onRefused?.(blockNumber);
   }
 
   /** Resolves at the next change of height, room or life. */

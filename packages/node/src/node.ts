@@ -101,6 +101,8 @@ class NodeShell implements GossipNode {
   #afterSequence = 0n;
   readonly #listeners: Listeners;
   readonly #timers = new Set<Timer>();
+  /** What became of the own identity, once it is not good any more. */
+  #lost: string | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: NodeOptions) {
@@ -221,6 +223,10 @@ class NodeShell implements GossipNode {
   }
 
   // What programs see
+
+  get health(): GossipNode["health"] {
+    return this.#lost === undefined ? { ok: true } : { ok: false, detail: this.#lost };
+  }
 
   get members(): readonly MemberView[] {
     return this.#discovery.members.map((member) => this.#views.view(member));
@@ -414,10 +420,20 @@ class NodeShell implements GossipNode {
 
   /** An identity is gone: nobody is told of it any more, its member is forgotten, its connection closed. */
   #withdraw({ pkiId, cause }: Pick<Removed, "pkiId" | "cause">): void {
+    if (pkiId === this.pkiId) return this.#onOwnIdentityLost(cause);
     this.#log.info("identity removed", { pkiId, cause });
     this.#identityItems.delete(pkiIdToBytes(pkiId));
     this.#discoveryRun.push({ type: "identity-removed", pkiId });
     this.#comm.disconnect(pkiId, `identity ${cause}`);
+  }
+
+  /** The others judge as we do. It goes on, for the operator to see and for blocks that still come. */
+  #onOwnIdentityLost(cause: Removed["cause"]): void {
+    const what =
+      cause === "expired" ? "has expired" : "was revoked, or is of an authority that is not trusted any more";
+    this.#lost = `own identity ${what}: other peers and orderers refuse it; enroll this peer anew and restart it`;
+    this.#log.error(this.#lost, { pkiId: this.pkiId });
+    this.#identityItems.delete(pkiIdToBytes(this.pkiId));
   }
 
   // Events

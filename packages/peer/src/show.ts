@@ -51,16 +51,26 @@ export function showChannels(
   };
 }
 
-/** The checks of `/healthz` (protocol page 12 §7 no. 10). A peer alone is no failure: it may be the first to start. */
-export function showHealth(node: GossipNode, channels: ReadonlyMap<string, Channel>): readonly HealthCheck[] {
+/**
+ * The checks of `/healthz` (protocol page 12 §7 no. 10). A peer alone is no failure: it may be the first to start. Nor is a
+ * channel that our organization is not in, `absences` with their reasons: starting again would not change it.
+ */
+export function showHealth(
+  node: GossipNode,
+  channels: ReadonlyMap<string, Channel>,
+  absences: ReadonlyMap<string, string> = new Map(),
+): readonly HealthCheck[] {
   const [alive, dead] = [node.members.length, node.deadMembers.length];
-  const gossip = { component: "gossip", ok: true, detail: `${alive} members alive, ${dead} dead` };
+  const { health } = node;
+  const detail = health.ok ? `${alive} members alive, ${dead} dead` : health.detail;
+  const gossip = { component: "gossip", ok: health.ok, detail };
   const ofChannels = [...channels.values()].map((channel) => ({
     component: `channel/${channel.id}`,
     ok: channel.health.ok,
     detail: channel.health.ok ? `height ${channel.height}` : channel.health.detail,
   }));
-  return [gossip, ...ofChannels];
+  const absent = [...absences].map(([id, detail]) => ({ component: `channel/${id}`, ok: true, detail }));
+  return [gossip, ...ofChannels, ...absent];
 }
 
 function showMember(member: MemberView): MemberEntry {

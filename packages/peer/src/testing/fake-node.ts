@@ -20,6 +20,7 @@ export class FakeNode implements GossipNode {
   readonly org: OrgId = orgId("Org1");
   readonly endpoint = "127.0.0.1:7051";
   readonly incarnation = 1_700_000_000_000_000_001n;
+  health: GossipNode["health"] = { ok: true };
   members: readonly MemberView[] = [];
   deadMembers: readonly MemberView[] = [];
   connections: readonly ConnectionView[] = [];
