@@ -1,38 +1,38 @@
-import { type ClientTls, type ConnectOrderer, createDeliver, type Deliver } from "@gossip/deliver";
+/**
+ * A peer's place in one channel.
+ *
+ *     member   the node has joined the channel: blocks come from peers, and a leader's from the orderers as well
+ *     waiting  the configuration that is in force does not name our organization: a leader takes blocks from the orderers
+ *              straight into the ledger, which they serve as soon as their own configuration names us
+ *
+ *     waiting -> member    a config block names our organization: at the first start of one that came to the channel
+ *                          later, or when it came back
+ *     member  -> waiting   a config block names it no more
+ *
+ * Config blocks are put in force here, in both states, before the next block is judged. One stream from the orderers
+ * serves both: it stands still while a config block that it brought is not in force.
+ */
+import type { Deliver } from "@gossip/deliver";
 import type { Channel, GossipNode } from "@gossip/node";
 import type { PrivateData } from "@gossip/privdata";
 import type { Block } from "@gossip/proto/fabric";
-import { type Clock, type Logger, type Metrics, type Random, type WallClock, wallMillis } from "@gossip/runtime";
-import type { Ledger } from "@gossip/state";
-import type { PeerConfig } from "./config.js";
-import type { OrdererRefusals } from "./orderer-refusals.js";
-import type { Trust, TrustedChannel } from "./trust.js";
+import type { Logger } from "@gossip/runtime";
+import { type OrdererStreamOptions, openOrdererStream } from "./orderer-stream.js";
 
 /** What a seat needs of its peer. */
-export interface ChannelSeatOptions {
-  readonly config: PeerConfig;
-  readonly trust: Trust;
-  readonly trusted: TrustedChannel;
-  readonly ledger: Ledger;
+export interface ChannelSeatOptions extends OrdererStreamOptions {
   readonly privateData: PrivateData | undefined;
-  readonly refusals: OrdererRefusals;
-  readonly connectOrderer: ConnectOrderer | undefined;
-  readonly clock: Clock;
-  readonly wall: WallClock;
-  readonly random: Random;
-  /** For the parts, which name themselves. */
-  readonly log: Logger;
-  readonly metrics: Metrics;
   /** The terms are others now, so what they say of TLS may be, too. */
   onTerms(): void;
-  onFault(error: unknown): void;
 }
 
-/** A peer's place in one channel: config blocks are put in force here, and a leader's stream from the orderers begins here. */
 export class ChannelSeat {
   readonly #options: ChannelSeatOptions;
   readonly #log: Logger;
+  #node: GossipNode | undefined;
   #channel: Channel | undefined;
+  /** Done when the channel that was left is closed. */
+  #left: Promise<void> = Promise.resolve();
   #deliver: Deliver | undefined;
   /** The newest block that is committed and, if it was a config block, in force. */
   #inForce: bigint;
@@ -50,23 +50,24 @@ export class ChannelSeat {
     return this.#deliver;
   }
 
-  async join(node: GossipNode): Promise<void> {
-    const { config, trusted, ledger, privateData, metrics } = this.#options;
-    const { orgLeader = false, blockGossip = true } = config;
-    const { organizations, anchors } = trusted.terms;
-    this.#channel = await node.join(trusted.id, {
-      ledger,
-      organizations,
-      anchors,
-      leader: orgLeader,
-      blockGossip,
-      onCommitted: (blockNumber, block) => this.#onCommitted(blockNumber, block),
-      ...(privateData === undefined ? {} : { privateData }),
-    });
+  /** Why the channel is not joined; `undefined` when it is. */
+  get absence(): string | undefined {
+    if (this.#channel !== undefined) return undefined;
+    const { localMspId, orgLeader } = this.#options.config;
+    const how = orgLeader === true ? "following its orderers" : "set peer.gossip.orgLeader to follow its orderers";
+    return `${localMspId} is not among its organizations as of block ${this.#inForce}: ${how} until it is`;
+  }
+
+  /** Takes the seat: as a member, or waiting to be one. */
+  async take(node: GossipNode): Promise<void> {
+    const { config, trusted, metrics } = this.#options;
+    this.#node = node;
     metrics
       .gauge({ name: "gossip_leader_election_leader", help: "1 on a leader, 0 on a follower", labels: ["channel"] })
-      .set(orgLeader ? 1 : 0, { channel: trusted.id });
-    if (orgLeader) this.#pull(this.#channel);
+      .set(config.orgLeader === true ? 1 : 0, { channel: trusted.id });
+    if (this.#isMember) await this.#join(node);
+    else this.#log.warn("own organization is not in the channel: waiting for it", this.#fields());
+    this.#followOrderers();
   }
 
   /** Ends the stream from the orderers. */
@@ -76,37 +77,57 @@ export class ChannelSeat {
     await this.#deliver?.stop();
   }
 
-  #pull(channel: Channel): void {
-    const { config, trust, trusted, ledger, refusals, wall, connectOrderer, log } = this.#options;
-    const { addressOverrides: _, ...deliverConfig } = config.deliveryClient ?? {};
-    if (trusted.terms.orderers.length === 0) {
-      this.#log.warn("a leader without orderers: the channel's configuration names none", { channel: trusted.id });
-      return;
-    }
-    const tls = clientTls(config);
-    this.#deliver = createDeliver({
-      channel: trusted.id,
-      endpoints: trusted.terms.orderers,
-      ...(tls === undefined ? {} : { tls }),
-      identity: trust.identity,
-      sign: (payload) => trust.crypto.sign(payload),
-      position: { next: ledger.height, lastHash: ledger.lastHash },
-      verify: (blockNumber, block) => trust.crypto.verifyBlock(trusted.id, blockNumber, block),
-      onBlock: (blockNumber, bytes, block) => this.#onDelivered(channel, blockNumber, bytes, block),
-      onRefused: (refusal) => refusals.add(trusted, refusal, wallMillis(wall)),
-      onFault: (error) => this.#options.onFault(error),
-      config: deliverConfig,
-      ...(connectOrderer === undefined ? {} : { connect: connectOrderer }),
-      clock: this.#options.clock,
-      wall,
-      random: this.#options.random,
-      log,
-      metrics: this.#options.metrics,
+  get #isMember(): boolean {
+    const { config, trusted } = this.#options;
+    return trusted.terms.organizations.includes(config.localMspId);
+  }
+
+  async #join(node: GossipNode): Promise<void> {
+    const { config, trusted, ledger, privateData } = this.#options;
+    const { orgLeader = false, blockGossip = true } = config;
+    const { organizations, anchors } = trusted.terms;
+    this.#channel = await node.join(trusted.id, {
+      ledger,
+      organizations,
+      anchors,
+      leader: orgLeader,
+      blockGossip,
+      onCommitted: (blockNumber, block) => this.#onCommitted(blockNumber, block),
+      onRefused: () => this.#deliver?.rewind({ next: ledger.height, lastHash: ledger.lastHash }),
+      ...(privateData === undefined ? {} : { privateData }),
     });
   }
 
+  #leave(): void {
+    this.#log.error("own organization is no longer in the channel: leaving it", this.#fields());
+    this.#left = this.#channel?.leave() ?? this.#left;
+    this.#channel = undefined;
+  }
+
+  /** Pulls from the orderers that the terms name; who is no leader does not. */
+  #followOrderers(): void {
+    const { config, trusted } = this.#options;
+    if (config.orgLeader !== true) return;
+    const { orderers } = trusted.terms;
+    if (orderers.length === 0) {
+      this.#log.warn("a leader without orderers: the channel's configuration names none", { channel: trusted.id });
+    }
+    if (this.#deliver !== undefined) this.#deliver.setEndpoints(orderers);
+    else if (orderers.length > 0) {
+      this.#deliver = openOrdererStream(this.#options, (blockNumber, bytes, block) => {
+        const channel = this.#channel;
+        return channel === undefined
+          ? this.#onAlone(blockNumber, bytes)
+          : this.#onDelivered(channel, { blockNumber, bytes, block });
+      });
+    }
+  }
+
   /** The block after a config block is judged by what that one says, so it has to be in force first. */
-  async #onDelivered(channel: Channel, blockNumber: bigint, bytes: Uint8Array, block: Block): Promise<void> {
+  async #onDelivered(
+    channel: Channel,
+    { blockNumber, bytes, block }: { readonly blockNumber: bigint; readonly bytes: Uint8Array; readonly block: Block },
+  ): Promise<void> {
     await channel.publish(blockNumber, bytes);
     if (!this.#options.trusted.isConfig(block)) return;
     while (this.#inForce < blockNumber && !this.#isClosed) {
@@ -114,25 +135,44 @@ export class ChannelSeat {
     }
   }
 
-  #onCommitted(blockNumber: bigint, block: Uint8Array): "trust-changed" | undefined {
-    const { trusted } = this.#options;
-    const isConfig = trusted.apply(block);
-    void this.#options.privateData?.purge();
-    this.#inForce = blockNumber;
-    if (!isConfig) return undefined;
-    const { organizations, orderers } = trusted.terms;
-    this.#log.info("config block in force", { channel: trusted.id, blockNumber, organizations });
-    this.#options.onTerms();
-    if (organizations.includes(this.#options.config.localMspId)) {
-      this.#channel?.updateConfig(trusted.terms);
-      this.#deliver?.setEndpoints(orderers);
-    } else {
-      this.#log.error("own organization is no longer in the channel: leaving it", { channel: trusted.id, blockNumber });
-      void this.#deliver?.stop();
-      this.#channel?.leave();
-    }
+  /** While we wait, nobody else writes the ledger. A block whose hand-over failed on the way comes again. */
+  async #onAlone(blockNumber: bigint, bytes: Uint8Array): Promise<void> {
+    const { ledger } = this.#options;
+    await this.#left;
+    if (blockNumber >= ledger.height) await ledger.commit(blockNumber, bytes);
+    if (blockNumber > this.#inForce) this.#putInForce(blockNumber, bytes);
+    if (!this.#isMember || this.#node === undefined || this.#isClosed) return;
+    this.#log.info("own organization is in the channel: joining the channel", this.#fields());
+    await this.#join(this.#node);
+  }
+
+  #onCommitted(blockNumber: bigint, bytes: Uint8Array): "trust-changed" | undefined {
+    if (!this.#putInForce(blockNumber, bytes)) return undefined;
+    if (this.#isMember) this.#channel?.updateConfig(this.#options.trusted.terms);
+    else this.#leave();
     this.#release();
     return "trust-changed";
+  }
+
+  /** Whether it was a config block. May fail, and be done again for the same block. */
+  #putInForce(blockNumber: bigint, bytes: Uint8Array): boolean {
+    const { trusted, privateData } = this.#options;
+    const isConfig = trusted.apply(bytes);
+    void privateData?.purge();
+    if (isConfig) {
+      this.#log.info("config block in force", {
+        ...this.#fields(blockNumber),
+        organizations: trusted.terms.organizations,
+      });
+      this.#options.onTerms();
+      this.#followOrderers();
+    }
+    this.#inForce = blockNumber;
+    return isConfig;
+  }
+
+  #fields(blockNumber = this.#inForce) {
+    return { channel: this.#options.trusted.id, blockNumber };
   }
 
   #release(): void {
@@ -140,10 +180,4 @@ export class ChannelSeat {
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
-}
-
-function clientTls({ tls }: PeerConfig): ClientTls | undefined {
-  if (tls === undefined) return undefined;
-  // Only where client certificates matter does the reference bind its requests to them (page 13 §6.5).
-  return { cert: tls.clientCert ?? tls.cert, key: tls.clientKey ?? tls.key, bindRequests: tls.clientAuthRequired };
 }

@@ -32,7 +32,7 @@ import { OrdererRefusals } from "./orderer-refusals.js";
 import { showChannels, showHealth, showMembers } from "./show.js";
 import { showBlocks } from "./show-block.js";
 import { type OpenedTransport, openTransport } from "./transport.js";
-import { checkOwnIdentity, openTrust, type Trust, type TrustedChannel } from "./trust.js";
+import { checkOwnIdentity, checkPart, openTrust, type Trust, type TrustedChannel } from "./trust.js";
 import { version } from "./version.js";
 
 /** What a peer takes from its surroundings; all default to this process. */
@@ -56,7 +56,7 @@ export interface Peer extends AsyncDisposable {
   /** `host:port` that peers of the own organization dial. */
   readonly endpoint: string;
   readonly node: GossipNode;
-  /** The channels joined, by name. */
+  /** The channels joined, by name; one whose organizations do not have ours, yet or any more, is not among them. */
   readonly channels: ReadonlyMap<string, Channel>;
   /** `host:port` the operations service is bound to; `undefined` when it is not configured. */
   readonly operations: { readonly endpoint: string } | undefined;
@@ -110,6 +110,8 @@ class Opening {
   readonly #random: Random;
   readonly #refusals = new OrdererRefusals();
   readonly #seats = new Map<string, ChannelSeat>();
+  /** What the trust warned of last. */
+  #warned: ReadonlySet<string> = new Set();
   #fault: unknown;
   #closing: Promise<void> | undefined;
   #onClosed: (end: PeerEnd) => void = () => {};
@@ -142,8 +144,9 @@ class Opening {
     const operations = await this.#openOperations();
     const ledgers = await this.#openLedgers(trust);
     for (const channel of trust.channels) await channel.restore(ledgerOf(ledgers, channel.id));
+    checkPart(config, trust, (channel) => ledgerOf(ledgers, channel).height);
     await checkOwnIdentity(config, trust, wallMillis(this.#wall));
-    for (const warning of trust.warnings) this.#log.warn(warning);
+    this.#warnOf(trust);
     const transport = await this.#openTransport(trust);
     const node = await this.#openNode(trust, transport);
     for (const trusted of trust.channels) {
@@ -166,7 +169,7 @@ class Opening {
       });
       this.#seats.set(trusted.id, seat);
       this.#openings.add("channel", seat, () => seat.close());
-      await seat.join(node);
+      await seat.take(node);
     }
     for (const [at, { remember, genesisBlock }] of config.channels.entries()) {
       const trusted = trust.channels[at];
@@ -177,7 +180,7 @@ class Opening {
       version,
       log: this.#partLog,
       metrics: isPrometheus(this.#metrics) ? this.#metrics : undefined,
-      checks: () => showHealth(node, node.channels),
+      checks: () => showHealth(node, node.channels, this.#absences),
       members: () => showMembers(self, node, this.#refusals.all),
       channels: () => showChannels(node.channels, (id) => this.#seats.get(id)?.deliver),
       blocks: (id, from) => {
@@ -280,9 +283,22 @@ class Opening {
     return this.#openings.add("transport", opened, () => opened.transport.close());
   }
 
-  /** A config block may bring and take authorities of the other peers' TLS certificates. */
+  /** A config block may bring and take authorities of the other peers' TLS certificates, and things to know. */
   #onTerms(trust: Trust, transport: OpenedTransport): void {
     transport.trustRoots(trust.peerTlsRoots);
+    this.#warnOf(trust);
+  }
+
+  #warnOf({ warnings }: Trust): void {
+    for (const warning of warnings) if (!this.#warned.has(warning)) this.#log.warn(warning);
+    this.#warned = new Set(warnings);
+  }
+
+  /** Channels that are not joined, with the reason. */
+  get #absences(): ReadonlyMap<string, string> {
+    const absences = new Map<string, string>();
+    for (const [id, { absence }] of this.#seats) if (absence !== undefined) absences.set(id, absence);
+    return absences;
   }
 
   async #openNode({ identity, crypto }: Trust, { transport, endpoint }: OpenedTransport): Promise<GossipNode> {

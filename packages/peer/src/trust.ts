@@ -28,7 +28,8 @@ export interface TrustedChannel {
   /**
    * Puts in force what the newest config block of the ledger says; called once, before anything is verified.
    *
-   * @throws GossipError `corrupt` when the ledger does not hold it, `invalid-config` when it cannot be put in force.
+   * @throws GossipError `corrupt` when the ledger does not hold it, `invalid-config` with the cure when it cannot be put in
+   * force.
    */
   restore(ledger: Ledger): Promise<void>;
   /** Whether the block changes the configuration, so that the next one can be judged only when it is in force. */
@@ -37,7 +38,7 @@ export interface TrustedChannel {
    * Puts a committed config block in force.
    *
    * @returns whether it was one
-   * @throws GossipError `malformed` when it was, and cannot be put in force.
+   * @throws GossipError `invalid-config` with the cure when it was, and cannot be put in force.
    */
   apply(block: Uint8Array): boolean;
   /**
@@ -70,17 +71,31 @@ export async function openTrust(config: PeerConfig, wall: WallClock): Promise<Tr
       ? await openFabricTrust({ ...config, trust: config.trust }, wall)
       : openEd25519Trust({ ...config, trust: config.trust }, wall);
   const seen = new Set<string>();
-  for (const [at, { id, terms }] of trust.channels.entries()) {
+  for (const [at, { id }] of trust.channels.entries()) {
     const { origin } = config.channels[at] ?? {};
     if (seen.has(id))
       throw refuseChannel(at, origin, `expected each channel once, got a second genesis block of ${id}`);
     seen.add(id);
-    if (!terms.organizations.includes(config.localMspId)) {
-      const got = terms.organizations.join(", ");
-      throw refuseChannel(at, origin, `expected ${config.localMspId} among the organizations of ${id}, got ${got}`);
-    }
   }
   return trust;
+}
+
+/**
+ * Refuses a channel that our organization is not in and, as far as we can see, never will be. One that it was in once may
+ * take it back, and one that its orderers are followed in may have it in a later block than we have. To be called when the
+ * newest configuration of each channel is in force.
+ *
+ * @throws GossipError `invalid-config`.
+ */
+export function checkPart(config: PeerConfig, trust: Trust, heightOf: (channel: string) => bigint): void {
+  for (const [at, { id, terms }] of trust.channels.entries()) {
+    if (terms.organizations.includes(config.localMspId)) continue;
+    const mayCome = config.trust.type === "fabric" && (config.orgLeader === true || heightOf(id) > 1n);
+    if (mayCome) continue;
+    const { origin } = config.channels[at] ?? {};
+    const got = terms.organizations.join(", ");
+    throw refuseChannel(at, origin, `expected ${config.localMspId} among the organizations of ${id}, got ${got}`);
+  }
 }
 
 /**
@@ -108,7 +123,9 @@ export async function checkOwnIdentity({ localMspId }: PeerConfig, trust: Trust,
   const proof = new Uint8Array(32);
   const signed = crypto.sign(proof);
   const signature = isPromise(signed) ? await signed : signed;
-  for (const { id } of trust.channels) {
+  for (const { id, terms } of trust.channels) {
+    // Where our organization is not, nobody of it reads.
+    if (!terms.organizations.includes(org)) continue;
     const verdict = await crypto.verifyByChannel(id, identity, signature, proof);
     if (!verdict.ok) {
       throw new GossipError(
