@@ -17,7 +17,7 @@ import {
   authorOf,
   blocksIn,
   conversationNames,
-  expiredAtNanos,
+  expiredWall,
   fail,
   readConversation,
   recordedBlock,
@@ -36,7 +36,7 @@ const conversations = conversationNames.map(readConversation);
 const statements = conversations.flatMap(statementsIn);
 const identities = recordedIdentities(statements);
 const crypto = await recordedCrypto();
-const expired = await recordedCrypto(expiredAtNanos);
+const expired = await recordedCrypto(expiredWall);
 
 /** How many of each kind were recorded; some over and over, as peers repeat themselves. */
 const counts: readonly (readonly [kind: SignedMessage["type"], count: number])[] = [

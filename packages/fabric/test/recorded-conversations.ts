@@ -36,10 +36,10 @@ export type ConversationName = (typeof conversationNames)[number];
 /** Nanoseconds since 1970: when the recorder started; all certificates are valid then. */
 export const recordedAtNanos = 1_795_216_634_902_000_000n;
 
-/** A day after all the recorded certificates have expired. */
-export const expiredAtNanos = BigInt(Date.UTC(2036, 10, 18, 22, 18)) * 1_000_000n;
-
 export const recordedWall: WallClock = { nowNanos: () => recordedAtNanos };
+
+/** A day after all the recorded certificates have expired. */
+export const expiredWall: WallClock = { nowNanos: () => BigInt(Date.UTC(2036, 10, 18, 22, 18)) * 1_000_000n };
 
 /** One message on the stream. */
 export interface RecordedMessage {
@@ -202,10 +202,12 @@ export function recordedIdentities(statements: readonly Statement[]): ReadonlyMa
   );
 }
 
-/** What the recorder would judge by, at a time in nanoseconds since 1970. */
-export async function recordedCrypto(nanos = recordedAtNanos): Promise<FabricCrypto> {
-  const wall = { nowNanos: () => nanos };
-  const crypto = new FabricCrypto({ folder: await recordedFolder("peer2.org1"), mspId: "Org1MSP", wall });
+/** What somebody whose key was kept judges by. */
+export async function recordedCrypto(
+  wall: WallClock = recordedWall,
+  name: keyof typeof folders = "peer2.org1",
+): Promise<FabricCrypto> {
+  const crypto = new FabricCrypto({ folder: await recordedFolder(name), mspId: folders[name].mspId, wall });
   crypto.setChannel(recordedBundle());
   return crypto;
 }

@@ -5,18 +5,19 @@ import { IdentityStore, type RejectReason } from "@gossip/crypto";
 import { makeOrganization } from "@gossip/fabric/testing";
 import type { Envelope, PkiId } from "@gossip/proto";
 import { encodeSerializedIdentity, readSerializedIdentity, type SerializedIdentity } from "@gossip/proto/fabric";
+import { wallMillis } from "@gossip/runtime";
 import { describe, expect, test } from "vitest";
 import { writePem } from "../src/x509/pem.js";
 import {
   authorOf,
   conversationNames,
-  expiredAtNanos,
+  expiredWall,
   fail,
   readConversation,
-  recordedAtNanos,
   recordedCrypto,
   recordedFolder,
   recordedIdentities,
+  recordedWall,
   statementsIn,
 } from "./recorded-conversations.js";
 import { flipped, flippedId, joined } from "./recorded-corruptions.js";
@@ -39,13 +40,13 @@ describe("Every recorded identity", () => {
 
   test("goes into the store under its own PKI-ID alone, and not after its end", () => {
     const store = new IdentityStore({ crypto, advisor: crypto, self: folder.identity });
-    const wallMs = Number(recordedAtNanos / 1_000_000n);
+    const wallMs = wallMillis(recordedWall);
     for (const [pkiId, identity] of all) {
       const [other = fail("another")] = all.map(([id]) => id).filter((id) => id !== pkiId);
       const unknown = flippedId(pkiId);
       expect(store.put(unknown, identity, 0, wallMs)).toMatchObject({ reason: "pki-id-mismatch" });
       expect(store.put(other, identity, 0, wallMs)).toMatchObject({ reason: "pki-id-mismatch" });
-      expect(store.put(pkiId, identity, 0, Number(expiredAtNanos / 1_000_000n))).toMatchObject({
+      expect(store.put(pkiId, identity, 0, wallMillis(expiredWall))).toMatchObject({
         reason: "expired-identity",
       });
     }
@@ -81,8 +82,8 @@ describe("Every recorded identity", () => {
   test("is refused from the first millisecond after its end, and not before", async () => {
     for (const [, identity] of all) {
       const end = BigInt(crypto.expirationOf(identity) ?? fail("an end")) * 1_000_000n;
-      expect((await recordedCrypto(end)).validateIdentity(identity)).toEqual({ ok: true });
-      expect((await recordedCrypto(end + 1_000_000n)).validateIdentity(identity)).toMatchObject({
+      expect((await recordedCrypto({ nowNanos: () => end })).validateIdentity(identity)).toEqual({ ok: true });
+      expect((await recordedCrypto({ nowNanos: () => end + 1_000_000n })).validateIdentity(identity)).toMatchObject({
         reason: "expired-identity",
       });
     }
