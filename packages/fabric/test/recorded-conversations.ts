@@ -112,7 +112,7 @@ export function authorOf(message: SignedMessage): PkiId {
 }
 
 /** The identity that the statement carries, if it does. */
-export function identityIn(message: SignedMessage): Uint8Array | undefined {
+function identityIn(message: SignedMessage): Uint8Array | undefined {
   switch (message.type) {
     case "conn":
     case "peer-identity":

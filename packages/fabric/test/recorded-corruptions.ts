@@ -62,7 +62,7 @@ function withOtherContent({ message, envelope }: Statement): Envelope {
 }
 
 /** The same kind of message with something in it that matters. */
-export function otherContent(message: SignedMessage): SignedMessage {
+function otherContent(message: SignedMessage): SignedMessage {
   switch (message.type) {
     case "conn":
       return { ...message, tlsCertHash: lastBitFlipped(message.tlsCertHash) };
