@@ -138,6 +138,19 @@ export class ChannelBlocks {
     return this.#state.refusal(blockNumber);
   }
 
+  /**
+   * Resolves when the blocks below this one that are on their way into the ledger are in force, or one of them is stuck;
+   * `undefined` when none is on its way.
+   */
+  inForceBelow(blockNumber: bigint): Promise<void> | undefined {
+    const isOnItsWay = () => !this.#closed && this.#state.isCommitting && this.#state.height < blockNumber;
+    if (!isOnItsWay()) return undefined;
+    const wait = async () => {
+      while (isOnItsWay()) await this.#change().catch(() => {});
+    };
+    return wait();
+  }
+
   wantsResponse(from: PkiId, nonce: bigint): boolean {
     return this.#state.wantsResponse(from, nonce);
   }
@@ -191,6 +204,7 @@ export class ChannelBlocks {
       case "room":
         return this.#notify();
       case "stalled":
+        this.#notify();
         return this.#log.error("commits fail", {
           channel: id,
           blockNumber: output.blockNumber,
@@ -243,10 +257,11 @@ export class ChannelBlocks {
     const { around, join } = this.#options;
     around.onBlockRefused(from, this.#refusal?.reason ?? "broken-chain", detail);
     this.#refusal = undefined;
+    this.#notify();
     if (blockNumber !== undefined) join.onRefused?.(blockNumber);
   }
 
-  /** Resolves at the next change of height, room or life. */
+  /** Resolves at the next change of height, room, luck or life. */
   #change(): Promise<void> {
     if (this.#closed) return Promise.reject(this.#closedError());
     return new Promise((resolve, reject) => {

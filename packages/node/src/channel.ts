@@ -177,6 +177,10 @@ export class ChannelShell implements Channel, RoutableChannel {
     return this.#blocks.refusal(blockNumber);
   }
 
+  inForceBelow(blockNumber: bigint): Promise<void> | undefined {
+    return this.#blocks.inForceBelow(blockNumber);
+  }
+
   wantsResponse(from: PkiId, nonce: bigint): boolean {
     return this.#blocks.wantsResponse(from, nonce);
   }

@@ -45,6 +45,8 @@ export type GateDropReason =
   | "too-many-parts"
   /** Parts that stand behind a forged one, and are not looked at. */
   | "after-forgery"
+  /** A block in an answer that stands behind a config block of it, which has to be in force first; it is asked for again. */
+  | "behind-config"
   /** A block with so much beside it that carrying it would cost more than the block. */
   | "padded"
   /** A peer asks, or an author publishes, more often than anybody needs to. */

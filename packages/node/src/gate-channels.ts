@@ -1,8 +1,6 @@
 import type { ConnectionInfo } from "@gossip/comm";
 import { channelMac, type Verified } from "@gossip/crypto";
 import {
-  type BlockPayload,
-  type DataMessage,
   type Envelope,
   type LeadershipMessage,
   type MessageOf,
@@ -15,11 +13,11 @@ import {
   type StateRequest,
   type StateResponse,
 } from "@gossip/proto";
-import { readBlock } from "@gossip/proto/fabric";
 import { BoundedMap, type MaybePromise, unreachable, whenDone } from "@gossip/runtime";
 import type { ChannelShell } from "./channel.js";
 import { type Checked, type Checks, type GateOptions, isFirst, maxPeersInQuota } from "./checks.js";
 import { copyBytes, copyStateInfo } from "./copy.js";
+import { BlockGate } from "./gate-blocks.js";
 import { PrivateDataDesk, type Respond } from "./private-data.js";
 import { Quota } from "./quota.js";
 import { Relay } from "./relay.js";
@@ -27,12 +25,6 @@ import { Relay } from "./relay.js";
 /** Bound of the table that finds channels by MAC: members times channels, roughly. */
 const maxMacs = 20_000;
 const macBytes = 32;
-/** Bytes beside a block, or beside the blocks of a response, that nobody minds. */
-const paddingBytes = 4_096;
-/** Bytes of a block beside its transactions, of which no signature covers most: enough for those of sixty-four orderers. */
-const maxBlockOverheadBytes = 512 * 1024;
-/** What each transaction may add to that: tag and length, and a flag in the metadata. */
-const overheadPerTransaction = 16;
 
 /** The messages that belong to a channel. */
 export type ChannelMessage = MessageOf<
@@ -50,7 +42,7 @@ export class ChannelGate {
   readonly #options: GateOptions;
   readonly #checks: Checks;
   readonly #privateData: PrivateDataDesk;
-  readonly #proofs = new Quota({ burst: 1, refillMs: 1_000, maxKeys: maxPeersInQuota });
+  readonly #blocks: BlockGate;
   readonly #relay: Relay;
   readonly #relayed = new Quota({ burst: 100, refillMs: 100, maxKeys: maxPeersInQuota });
   readonly #channelByMac = new BoundedMap<string, string>({ maxEntries: maxMacs, whenFull: "evict-oldest" });
@@ -59,6 +51,7 @@ export class ChannelGate {
     this.#options = options;
     this.#checks = checks;
     this.#privateData = new PrivateDataDesk(options, checks);
+    this.#blocks = new BlockGate(options, checks);
     const { publishStateInfoIntervalMs, maxMembers } = options.config;
     // As long as in the reference, the time as a tombstone included (page 07 §9.4).
     this.#relay = new Relay({ ttlMs: 200 * publishStateInfoIntervalMs, maxAuthors: maxMembers });
@@ -83,7 +76,7 @@ export class ChannelGate {
       case "state-info-snapshot":
         return this.#onSnapshot(channel, message, from);
       case "data":
-        return this.#onBlock(channel, message, envelope, from);
+        return this.#blocks.onPush(channel, message, envelope, from);
       case "state-request":
       case "state-response":
         return this.#onState(channel, message, envelope, from);
@@ -233,26 +226,6 @@ export class ChannelGate {
     return whenDone(reading, () => channel.onSnapshot(infos, from.pkiId));
   }
 
-  #onBlock(channel: ChannelShell, message: DataMessage, envelope: Envelope, from: ConnectionInfo): MaybePromise<void> {
-    const { blockNumber, data } = message.payload;
-    const refusal = channel.refusalOfBlock(blockNumber);
-    // One too far ahead is dropped too, but proves first that we are behind; that much is worth a signature now and then.
-    const isProof = refusal === "beyond-window" && this.#proofs.take(channel.id, this.#options.clock.now());
-    if (refusal !== undefined && !isProof) return void this.#checks.drop(from, "not-news");
-    // Nobody signs what stands beside a block, and it would be kept and pushed on with it.
-    const padding = bytesOf(envelope) - data.length;
-    if (padding > paddingBytes) {
-      return void this.#checks.drop(
-        from,
-        "padded",
-        `block ${blockNumber} of ${channel.id} among ${padding} other bytes`,
-      );
-    }
-    return whenDone(this.#checkBlock(channel, message.payload, from), (isGood) => {
-      if (isGood) channel.onBlock(message, envelope, from.pkiId);
-    });
-  }
-
   #onState(
     channel: ChannelShell,
     message: StateRequest | StateResponse,
@@ -274,65 +247,10 @@ export class ChannelGate {
           const { start, end } = message;
           return channel.onState({ type: "state-request", from: from.pkiId, nonce, start, end });
         }
-        return this.#onStateResponse(channel, message, envelope, from);
+        return this.#blocks.onResponse(channel, message, envelope, from);
       },
     );
   }
-
-  /** One bad block ends it: what the sender answered is worth nothing then, and it is asked no more for a while. */
-  #onStateResponse(
-    channel: ChannelShell,
-    { nonce, payloads }: StateResponse,
-    envelope: Envelope,
-    from: ConnectionInfo,
-  ): MaybePromise<void> {
-    const good: BlockPayload[] = [];
-    const seen = new Set<bigint>();
-    let refused = "";
-    const reading = this.#checks.eachPart(payloads, this.#options.config.state.batchSize + 1, from, (payload) => {
-      const { blockNumber } = payload;
-      if (!isFirst(seen, blockNumber)) return this.#checks.drop(from, "repeated");
-      return whenDone(this.#checkBlock(channel, payload, from), (isGood) => {
-        if (isGood) good.push(payload);
-        else refused = `block ${blockNumber}`;
-        return isGood ? "taken" : "forged";
-      });
-    });
-    return whenDone(reading, () => {
-      const response = { type: "state-response", from: from.pkiId, nonce, payloads: detached(good, envelope) } as const;
-      channel.onState(refused === "" ? response : { ...response, refused });
-    });
-  }
-
-  #checkBlock(channel: ChannelShell, { blockNumber, data }: BlockPayload, from: ConnectionInfo): MaybePromise<boolean> {
-    const what = `block ${blockNumber} of ${channel.id}`;
-    const block = readBlock(data);
-    if (!block.ok) {
-      this.#checks.refuse(from, { reason: "malformed-block", detail: block.detail }, what, "block");
-      return false;
-    }
-    const overhead = data.length - block.value.data.reduce((sum, one) => sum + one.length + overheadPerTransaction, 0);
-    if (overhead > maxBlockOverheadBytes) {
-      const detail = `expected at most ${maxBlockOverheadBytes} bytes beside the transactions, got ${overhead}`;
-      this.#checks.refuse(from, { reason: "malformed-block", detail }, what, "block");
-      return false;
-    }
-    return whenDone(this.#options.crypto.verifyBlock(channel.id, blockNumber, block.value), (verdict) => {
-      if (!verdict.ok) this.#checks.refuse(from, verdict, what, "block");
-      return verdict.ok;
-    });
-  }
-}
-
-/** The blocks, in memory of their own when most of the message that they came in was something else. */
-function detached(payloads: readonly BlockPayload[], envelope: Envelope): readonly BlockPayload[] {
-  const bytes = payloads.reduce((sum, { data }) => sum + data.length, 0);
-  if (bytesOf(envelope) <= 2 * bytes + paddingBytes) return payloads;
-  return payloads.map((payload) => ({ ...payload, data: copyBytes(payload.data), privateData: [] }));
-}
-
-function bytesOf({ payload, signature, secret }: Envelope): number {
-  return payload.length + signature.length + (secret ? secret.payload.length + secret.signature.length : 0);
 }
 
 function binaryText(bytes: Uint8Array): string {

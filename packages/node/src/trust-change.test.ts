@@ -1,6 +1,7 @@
 import { reject, unsigned } from "@gossip/crypto";
 import { makeFakeBlock } from "@gossip/crypto/testing";
 import { orgId, type StateResponse } from "@gossip/proto";
+import { encodePayload, encodeSignedEnvelope } from "@gossip/proto/fabric";
 import { dataMessage, stateResponse } from "@gossip/proto/testing";
 import { silentLogger } from "@gossip/runtime";
 import { createMemoryLedger } from "@gossip/state/testing";
@@ -18,15 +19,27 @@ beforeEach(() => {
 afterEach(() => scene.close());
 
 /** Blocks that link to each other, which every fake accepts. */
-function chain(length: number, variant = "tx"): readonly Uint8Array[] {
+function chain(length: number, { configAt = -1 } = {}): readonly Uint8Array[] {
   const ledger = createMemoryLedger();
   return Array.from({ length }, (_, index) => {
     const number = BigInt(index);
-    const data = [utf8.encode(`${variant} ${number}`)];
+    const data = [index === configAt ? configTransaction() : utf8.encode(`tx ${number}`)];
     const bytes = makeFakeBlock({ channel: channelName, number, previousHash: ledger.lastHash, data });
     ledger.commit(number, bytes);
     return bytes;
   });
+}
+
+/** A transaction of type CONFIG; what is in it, nobody here looks at. */
+function configTransaction(): Uint8Array {
+  const nothing = new Uint8Array(0);
+  const noTime = { timestampNanos: undefined, txId: "", epoch: 0n, version: 0 };
+  const payload = encodePayload({
+    channelHeader: { type: "config", channelId: channelName, ...noTime, extension: nothing, tlsCertHash: nothing },
+    signatureHeader: { creator: nothing, nonce: nothing },
+    data: nothing,
+  });
+  return encodeSignedEnvelope({ payload, signature: nothing });
 }
 
 function pushOf(blocks: readonly Uint8Array[], number: number) {
@@ -201,6 +214,109 @@ describe("a change of trust", () => {
     expect(met.channel.members.map(({ pkiId }) => pkiId)).toEqual([met.crypto.pkiId]);
     expect(met.node.members).toHaveLength(2);
     expect(met.node.drops.get("channel/not-trusted-now")).toBe(1);
+  });
+});
+
+describe("blocks behind one that changes trust", () => {
+  /** A node whose block 1 is a config block that takes its time, and whose later blocks only new orderers sign. */
+  async function behind(options: { readonly isRefused?: boolean } = {}) {
+    let isChanged = false;
+    const held: (() => void)[] = [];
+    const met = await befriend(scene, {
+      join: {
+        onCommitted: async (number) => {
+          if (number !== 1n) return undefined;
+          await new Promise<void>((resolve) => held.push(resolve));
+          isChanged = options.isRefused !== true;
+          return "trust-changed";
+        },
+      },
+      wrap: (crypto) => ({
+        ...crypto,
+        verifyBlock(channel, number, block) {
+          return number < 2n || isChanged
+            ? crypto.verifyBlock(channel, number, block)
+            : reject("bad-block-signature", "expected an orderer of the channel, got a new one");
+        },
+      }),
+    });
+    const pass = async () => {
+      for (let turn = 0; turn < 3; turn++) {
+        await settle();
+        await scene.run(50);
+      }
+    };
+    const putInForce = async () => {
+      for (const resume of held.splice(0)) resume();
+      await pass();
+    };
+    return { met, pass, putInForce };
+  }
+  const blocks = chain(4, { configAt: 1 });
+
+  test("wait until it is in force, and nobody is blamed", async () => {
+    const { met, pass, putInForce } = await behind();
+    for (const number of [0, 1, 2, 3]) met.comm.send(met.to, pushOf(blocks, number));
+    await pass();
+    expect([met.ledger.height, met.channel.height]).toEqual([2n, 1n]);
+    await putInForce();
+    expect([met.channel.height, met.node.refusals]).toEqual([4n, []]);
+  });
+
+  test("are refused by name when it does not help, and do not hold up what else the peer says for longer", async () => {
+    const { met, pass, putInForce } = await behind({ isRefused: true });
+    for (const number of [0, 1, 2]) met.comm.send(met.to, pushOf(blocks, number));
+    met.comm.send(met.to, sealed(info(met.crypto, 1n), met.crypto));
+    await pass();
+    expect(met.channel.members).toEqual([]);
+    await putInForce();
+    expect(met.channel.members).toHaveLength(1);
+    expect(met.node.refusals).toMatchObject([{ what: "block", reason: "bad-block-signature" }]);
+  });
+
+  test("do not hold up anything while commits fail", async () => {
+    const met = await befriend(scene, {
+      join: {
+        onCommitted: () => {
+          throw new Error("this release does not know it");
+        },
+      },
+      wrap: (crypto) => ({
+        ...crypto,
+        verifyBlock: (channel, number, block) =>
+          number === 1n
+            ? reject("bad-block-signature", "expected an orderer, got a new one")
+            : crypto.verifyBlock(channel, number, block),
+      }),
+    });
+    for (const number of [0, 1]) await met.say(pushOf(blocks, number));
+    await met.say(sealed(info(met.crypto, 1n), met.crypto));
+    expect(met.channel.members).toHaveLength(1);
+    expect(met.channel.health).toMatchObject({ ok: false });
+  });
+
+  test("in one answer are left for the next question, and nobody is blamed", async () => {
+    const { met, pass, putInForce } = await behind();
+    await met.say(sealed(info(met.crypto, 1n, 4n), met.crypto));
+    await scene.run(3_000);
+    const answer = async () => {
+      const request = met.heardOf("state-request").at(-1);
+      const numbers = [0, 1, 2, 3].filter((number) => BigInt(number) >= (request?.start ?? 0n));
+      const payloads = numbers.map((number) => ({
+        blockNumber: BigInt(number),
+        data: blocks[number] as Uint8Array,
+        privateData: [],
+      }));
+      const nonce = request?.nonce ?? 0n;
+      met.comm.send(met.to, unsigned(stateResponse({ channel: channelName, nonce, payloads })));
+      await pass();
+      return request?.start;
+    };
+    expect(await answer()).toBe(0n);
+    expect(await answer()).toBe(2n);
+    await putInForce();
+    expect([met.channel.height, met.node.refusals]).toEqual([4n, []]);
+    expect(met.node.drops.get("gate/behind-config")).toBe(2);
   });
 });
 

@@ -177,6 +177,11 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
     return this.#buffer.room;
   }
 
+  /** Whether a block is with the ledger now. */
+  get isCommitting(): boolean {
+    return this.#committing !== undefined;
+  }
+
   /** Why commits fail, while they do. */
   get stall(): { readonly blockNumber: bigint; readonly detail: string } | undefined {
     return this.#stall;

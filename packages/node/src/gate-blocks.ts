@@ -1,0 +1,144 @@
+/**
+ * Blocks at the gate (protocol page 07 §8.1, page 10 §8.3): pushed ones, and those of answers to our questions.
+ *
+ * A block is judged by the configuration in force, and the one that it needs may be in a block before it that is still on
+ * its way into the ledger, or in the same answer. So one whose signatures do not satisfy is judged once more when what
+ * waits before it is in force; and in an answer, what stands behind a config block is left for the next question. The
+ * reference refuses both, and blames who sent them.
+ */
+
+import type { ConnectionInfo } from "@gossip/comm";
+import { accepted, type Rejection, type Verdict } from "@gossip/crypto";
+import type { BlockPayload, DataMessage, Envelope, StateResponse } from "@gossip/proto";
+import { type Block, readBlock, readPayload, readSignedEnvelope } from "@gossip/proto/fabric";
+import { type MaybePromise, whenDone } from "@gossip/runtime";
+import type { ChannelShell } from "./channel.js";
+import { type Checks, type GateOptions, isFirst, maxPeersInQuota } from "./checks.js";
+import { copyBytes } from "./copy.js";
+import { Quota } from "./quota.js";
+
+/** Bytes beside a block, or beside the blocks of a response, that nobody minds. */
+const paddingBytes = 4_096;
+/** Bytes of a block beside its transactions, of which no signature covers most: enough for those of sixty-four orderers. */
+const maxBlockOverheadBytes = 512 * 1024;
+/** What each transaction may add to that: tag and length, and a flag in the metadata. */
+const overheadPerTransaction = 16;
+
+export class BlockGate {
+  readonly #options: GateOptions;
+  readonly #checks: Checks;
+  readonly #proofs = new Quota({ burst: 1, refillMs: 1_000, maxKeys: maxPeersInQuota });
+
+  constructor(options: GateOptions, checks: Checks) {
+    this.#options = options;
+    this.#checks = checks;
+  }
+
+  onPush(channel: ChannelShell, message: DataMessage, envelope: Envelope, from: ConnectionInfo): MaybePromise<void> {
+    const { blockNumber, data } = message.payload;
+    const refusal = channel.refusalOfBlock(blockNumber);
+    // One too far ahead is dropped too, but proves first that we are behind; that much is worth a signature now and then.
+    const isProof = refusal === "beyond-window" && this.#proofs.take(channel.id, this.#options.clock.now());
+    if (refusal !== undefined && !isProof) return void this.#checks.drop(from, "not-news");
+    // Nobody signs what stands beside a block, and it would be kept and pushed on with it.
+    const padding = bytesOf(envelope) - data.length;
+    if (padding > paddingBytes) {
+      return void this.#checks.drop(
+        from,
+        "padded",
+        `block ${blockNumber} of ${channel.id} among ${padding} other bytes`,
+      );
+    }
+    return whenDone(this.#judge(channel, message.payload), (verdict) => {
+      if (verdict.ok) channel.onBlock(message, envelope, from.pkiId);
+      else this.#refuse(from, verdict, channel, blockNumber);
+    });
+  }
+
+  /** One bad block ends it: what the sender answered is worth nothing then, and it is asked no more for a while. */
+  onResponse(
+    channel: ChannelShell,
+    { nonce, payloads }: StateResponse,
+    envelope: Envelope,
+    from: ConnectionInfo,
+  ): MaybePromise<void> {
+    const good: BlockPayload[] = [];
+    const seen = new Set<bigint>();
+    let refused = "";
+    let isBehindConfig = false;
+    const reading = this.#checks.eachPart(payloads, this.#options.config.state.batchSize + 1, from, (payload) => {
+      const { blockNumber } = payload;
+      if (!isFirst(seen, blockNumber)) return this.#checks.drop(from, "repeated");
+      if (isBehindConfig) return this.#checks.drop(from, "behind-config");
+      return whenDone(this.#judge(channel, payload), (verdict) => {
+        if (verdict.ok) {
+          good.push(payload);
+          return "taken";
+        }
+        if (isOfOtherTrust(verdict) && good.some(({ data }) => isConfigBlock(data))) {
+          isBehindConfig = true;
+          return this.#checks.drop(from, "behind-config");
+        }
+        this.#refuse(from, verdict, channel, blockNumber);
+        refused = `block ${blockNumber}`;
+        return "forged";
+      });
+    });
+    return whenDone(reading, () => {
+      const response = { type: "state-response", from: from.pkiId, nonce, payloads: detached(good, envelope) } as const;
+      channel.onState(refused === "" ? response : { ...response, refused });
+    });
+  }
+
+  #judge(channel: ChannelShell, { blockNumber, data }: BlockPayload): MaybePromise<Verdict> {
+    const { crypto } = this.#options;
+    const read = readBlock(data);
+    if (!read.ok) return { ok: false, reason: "malformed-block", detail: read.detail };
+    const block = read.value;
+    const overhead = data.length - block.data.reduce((sum, one) => sum + one.length + overheadPerTransaction, 0);
+    if (overhead > maxBlockOverheadBytes) {
+      const detail = `expected at most ${maxBlockOverheadBytes} bytes beside the transactions, got ${overhead}`;
+      return { ok: false, reason: "malformed-block", detail };
+    }
+    const verify = () => crypto.verifyBlock(channel.id, blockNumber, block);
+    return whenDone(verify(), (verdict): MaybePromise<Verdict> => {
+      if (verdict.ok) return accepted;
+      const inForce = isOfOtherTrust(verdict) ? channel.inForceBelow(blockNumber) : undefined;
+      return inForce === undefined ? verdict : inForce.then(verify);
+    });
+  }
+
+  #refuse(from: ConnectionInfo, rejection: Rejection, channel: ChannelShell, blockNumber: bigint): void {
+    this.#checks.refuse(from, rejection, `block ${blockNumber} of ${channel.id}`, "block");
+  }
+}
+
+/** Whether another configuration may judge otherwise. */
+function isOfOtherTrust(verdict: Verdict): boolean {
+  return !verdict.ok && verdict.reason === "bad-block-signature";
+}
+
+function isConfigBlock(data: Uint8Array): boolean {
+  const block = readBlock(data);
+  return block.ok && typeOf(block.value) === "config";
+}
+
+/** Of the one transaction of a block that has no more. */
+function typeOf({ data }: Block): string | undefined {
+  const [only] = data;
+  if (only === undefined || data.length !== 1) return undefined;
+  const envelope = readSignedEnvelope(only);
+  const payload = envelope.ok ? readPayload(envelope.value.payload) : envelope;
+  return payload.ok ? payload.value.channelHeader.type : undefined;
+}
+
+/** The blocks, in memory of their own when most of the message that they came in was something else. */
+function detached(payloads: readonly BlockPayload[], envelope: Envelope): readonly BlockPayload[] {
+  const bytes = payloads.reduce((sum, { data }) => sum + data.length, 0);
+  if (bytesOf(envelope) <= 2 * bytes + paddingBytes) return payloads;
+  return payloads.map((payload) => ({ ...payload, data: copyBytes(payload.data), privateData: [] }));
+}
+
+function bytesOf({ payload, signature, secret }: Envelope): number {
+  return payload.length + signature.length + (secret ? secret.payload.length + secret.signature.length : 0);
+}
