@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createMemoryNetwork, type MemoryNetwork } from "@gossip/comm/testing";
-import { changeValue, makeRevocationList, type TestMember } from "@gossip/fabric/testing";
+import { anyOf, changePolicy, changeValue, makeRevocationList, role, type TestMember } from "@gossip/fabric/testing";
 import { orgId } from "@gossip/proto";
 import { encodeCapabilities, encodeOrdererAddresses } from "@gossip/proto/fabric";
 import { type LogFields, type Logger, silentLogger } from "@gossip/runtime";
@@ -224,6 +224,21 @@ describe("an organization that is not in the channel", () => {
       code: "invalid-config",
       message: expect.stringMatching(/expected Org1MSP among the organizations of payments, got Org2MSP/),
     });
+  });
+});
+
+describe("a policy that the own identity does not satisfy any more", () => {
+  it("is told to the operator", async () => {
+    const chain = trial.channel();
+    const ordering = new FakeOrderer(chain.blocks);
+    const peer = await start(configOf([chain]), { connectOrderer: ordering.connect });
+    const onlyAdmins = anyOf([role("Org1MSP", "admin")]);
+    ordering.append(
+      chain.reconfigure((config) => changePolicy(config, ["Application", "Org1MSP"], "Readers", onlyAdmins)),
+    );
+    await reach(peer, 2n);
+    await hear("expected own identity to read channel payments");
+    expect(logged.filter(({ level }) => level === "error")).toHaveLength(1);
   });
 });
 

@@ -5,6 +5,7 @@ import { type Channel, createNode, type GossipNode } from "@gossip/node";
 import type { PrivateData } from "@gossip/privdata";
 import {
   type Clock,
+  errorText,
   GossipError,
   type Logger,
   type Metrics,
@@ -287,6 +288,8 @@ class Opening {
   #onTerms(trust: Trust, transport: OpenedTransport): void {
     transport.trustRoots(trust.peerTlsRoots);
     this.#warnOf(trust);
+    // Others refuse us from now on, which shows with them and not here.
+    checkOwnIdentity(this.#config, trust, wallMillis(this.#wall)).catch((error) => this.#log.error(errorText(error)));
   }
 
   #warnOf({ warnings }: Trust): void {
