@@ -415,6 +415,22 @@ describe("DeliverMachine rewound", () => {
     expect(driver.machine.position.next).toBe(8n);
   });
 
+  it("waits longer each time that the same block is lost", () => {
+    const driver = new Driver({ height: 7 }).open();
+    const waits = [1, 2, 3].map(() => {
+      driver.deliver(7);
+      driver.step({ type: "rewind", position: at7 });
+      const waited = driver.sleep();
+      driver.connect();
+      return waited;
+    });
+    expect(waits).toEqual([100, 120, 144]);
+    driver.deliver(7);
+    driver.deliver(8);
+    driver.step({ type: "rewind", position: { next: 8n, lastHash: hashOf(7) } });
+    expect(driver.sleep()).toBe(100);
+  });
+
   it("gives up a hand-over under way, whose end then means nothing", () => {
     const driver = new Driver({ height: 7 }).open();
     driver.block(7);

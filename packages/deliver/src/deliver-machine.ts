@@ -156,6 +156,9 @@ export class DeliverMachine implements Machine<DeliverInput, DeliverOutput> {
   #verifying: ReceivedBlock | undefined;
   #handing: ReceivedBlock | undefined;
   #handOverFailures = 0;
+  /** The block that was lost last, and how often in a row. */
+  #lost: bigint | undefined;
+  #losses = 0;
   #lastFailure: string | undefined;
 
   constructor(options: DeliverMachineOptions) {
@@ -279,14 +282,18 @@ export class DeliverMachine implements Machine<DeliverInput, DeliverOutput> {
     return [close, ...this.#choose(now)];
   }
 
-  /** Counts as a failure of the orderer in use, so that one whose blocks are always lost is not asked without a pause. */
+  /** Counts as a failure of the orderer in use, and pauses grow while the same block is lost again and again. */
   #onRewind(position: ChainPosition, now: Millis): readonly DeliverOutput[] {
     const isAhead = this.#position.next > position.next || this.#handing !== undefined;
     if (position.next > this.#position.next || !isAhead) return [];
+    this.#losses = this.#lost === position.next ? this.#losses + 1 : 1;
+    this.#lost = position.next;
     this.#position = position;
     this.#handing = undefined;
     this.#handOverFailures = 0;
     this.#timers.clear("hand-over");
+    // Its failures were forgotten with the hand-over.
+    if (this.#current !== undefined) this.#current.failures = this.#losses - 1;
     if (this.#current !== undefined) return this.#fail(`block ${position.next} was lost after its hand-over`, now);
     return this.#state === "idle" ? [] : this.#choose(now);
   }
