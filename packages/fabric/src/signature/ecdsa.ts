@@ -61,6 +61,46 @@ export function isLowS(curve: Curve, s: bigint): boolean {
   return s <= curveOrders[curve].order >> 1n;
 }
 
+/**
+ * Whether these bytes are what signers make: both numbers above 0, in the one encoding, with s in the lower half. It
+ * looks at the bytes alone, at a small part of what reading the numbers costs; of what it does not know it only says no.
+ */
+export function isCanonicalLowS(curve: Curve, signature: Uint8Array): boolean {
+  const isLong = signature[1] === longFormOfOne;
+  const start = isLong ? 3 : 2;
+  const length = signature[start - 1] ?? 0;
+  if (signature[0] !== tags.sequence || length !== signature.length - start || length >= 0x80 !== isLong) return false;
+  const middle = endOfPositive(signature, start);
+  if (middle === undefined || endOfPositive(signature, middle) !== signature.length) return false;
+  const s = signature.subarray(middle + 2);
+  const half = halfOrders[curve];
+  // In fewest octets a longer number is a larger one.
+  return s.length === half.length ? Buffer.compare(s, half) <= 0 : s.length < half.length;
+}
+
+/** The first octet of a DER length that takes one more, as signatures on P-521 have it. */
+const longFormOfOne = 0x81;
+
+/** Contents of INTEGERs. */
+const halfOrders: Readonly<Record<Curve, Uint8Array>> = {
+  "P-224": halfOf("P-224"),
+  "P-256": halfOf("P-256"),
+  "P-384": halfOf("P-384"),
+  "P-521": halfOf("P-521"),
+};
+
+function halfOf(curve: Curve): Uint8Array {
+  return encodeInteger(curveOrders[curve].order >> 1n).subarray(2);
+}
+
+/** Where the INTEGER at an offset ends, if it is above 0 and in fewest octets. */
+function endOfPositive(bytes: Uint8Array, at: number): number | undefined {
+  const [tag, length = 0, first = 0, second = 0] = bytes.subarray(at, at + 4);
+  if (tag !== tags.integer || length === 0 || length >= 0x80 || first >= 0x80) return undefined;
+  const isPadded = first === 0 && (length === 1 || second < 0x80);
+  return isPadded ? undefined : at + 2 + length;
+}
+
 /** The same signature with its s in the lower half. */
 export function toLowS(curve: Curve, { r, s }: EcdsaSignature): EcdsaSignature {
   return isLowS(curve, s) ? { r, s } : { r, s: curveOrders[curve].order - s };

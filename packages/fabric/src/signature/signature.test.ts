@@ -1,9 +1,17 @@
 import { createPublicKey, sign, verify } from "node:crypto";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { generateTestKey, type TestKeyType } from "../testing/certificates.js";
 import { encodeElement, encodeInteger, tags } from "../x509/der.js";
 import type { Curve, PublicKey } from "../x509/public-key.js";
-import { curveOrders, encodeEcdsaSignature, isLowS, readEcdsaSignature, toFixedWidth } from "./ecdsa.js";
+import {
+  curveOrders,
+  encodeEcdsaSignature,
+  isCanonicalLowS,
+  isLowS,
+  readEcdsaSignature,
+  toFixedWidth,
+} from "./ecdsa.js";
 import { createSigner } from "./signer.js";
 import { signatureHashOf, verifySignature } from "./verify.js";
 
@@ -20,6 +28,18 @@ function pair(type: TestKeyType) {
         ? { type: "rsa", key }
         : { type: "ecdsa", curve: curves.find((curve) => curve === type) ?? "P-256", key };
   return { privateKey, publicKey };
+}
+
+/** An element with its length in one octet more than it takes. */
+function longForm(element: Uint8Array): Uint8Array {
+  const [tag = 0, ...rest] = element;
+  const octets = rest[0] === 0x81 ? [0x82, 0] : [0x81];
+  return Uint8Array.from([tag, ...octets, ...(octets.length === 2 ? rest.slice(1) : rest)]);
+}
+
+/** An INTEGER with a zero in front that it does not need. */
+function withZero(integer: Uint8Array): Uint8Array {
+  return encodeElement(tags.integer, Uint8Array.of(0), integer.subarray(2));
 }
 
 function numbersOf(signature: Uint8Array) {
@@ -66,6 +86,37 @@ describe.each(curves)("ECDSA on %s", (curve) => {
 
   it("takes S up to half of the order and not one more", () => {
     expect([order / 2n, order / 2n + 1n].map((s) => isLowS(curve, s))).toEqual([true, false]);
+  });
+
+  it("is known by its bytes exactly when its numbers say so", () => {
+    const byNumbers = (bytes: Uint8Array) => {
+      const numbers = readEcdsaSignature(bytes);
+      const isCanonical = numbers !== undefined && Buffer.compare(encodeEcdsaSignature(numbers), bytes) === 0;
+      return isCanonical && isLowS(curve, numbers.s);
+    };
+    const near = (value: bigint) => fc.bigInt({ min: value - 2n, max: value + 2n });
+    const number = fc.oneof(fc.bigInt({ min: 0n, max: order }), near(order / 2n), near(128n), near(256n), near(order));
+    const change = fc.record({ at: fc.nat({ max: 140 }), to: fc.nat({ max: 255 }), cut: fc.nat({ max: 2 }) });
+    fc.assert(
+      fc.property(number, number, fc.option(change), (r, s, changed) => {
+        const whole = encodeEcdsaSignature({ r, s });
+        const contents = [encodeInteger(r), encodeInteger(s)] as const;
+        const odd = [
+          longForm(whole),
+          encodeElement(tags.sequence, withZero(contents[0]), contents[1]),
+          encodeElement(tags.sequence, contents[0], withZero(contents[1])),
+          encodeElement(tags.sequence, longForm(contents[0]), contents[1]),
+          Buffer.concat([whole, Uint8Array.of(0)]),
+        ];
+        expect(isCanonicalLowS(curve, whole)).toBe(byNumbers(whole));
+        expect(odd.map((bytes) => isCanonicalLowS(curve, bytes))).toEqual(odd.map(() => false));
+        if (changed === null) return;
+        const bytes = whole.slice(0, whole.length - changed.cut);
+        bytes[changed.at % bytes.length] = changed.to;
+        expect(isCanonicalLowS(curve, bytes)).toBe(byNumbers(bytes));
+      }),
+      { numRuns: 500 },
+    );
   });
 
   const { r, s } = numbersOf(signer(message));

@@ -1,8 +1,8 @@
 import { type KeyObject, verify } from "node:crypto";
-import { accepted, reject, type Verdict } from "@gossip/crypto";
+import { accepted, type Rejection, reject, type Verdict } from "@gossip/crypto";
 import type { SignatureForm } from "../api.js";
 import type { Curve, PublicKey } from "../x509/public-key.js";
-import { encodeEcdsaSignature, isLowS, readEcdsaSignature, toFixedWidth } from "./ecdsa.js";
+import { encodeEcdsaSignature, isCanonicalLowS, isLowS, readEcdsaSignature, toFixedWidth } from "./ecdsa.js";
 
 /** The hash that an MSP lets its members sign with: SHA-256 or SHA3-256, whatever the curve (page 13 §1.5). */
 export type SignatureHashName = "sha256" | "sha3-256";
@@ -52,6 +52,10 @@ function verifyEcdsa(
   message: Uint8Array,
   form: SignatureForm,
 ): Verdict {
+  // What signers make is known by its bytes; whatever else came goes the long way, to be told what is wrong with it.
+  if (isCanonicalLowS(curve, signature)) {
+    return verify(hash, message, key, signature) ? accepted : notByIdentity(curve);
+  }
   const numbers = readEcdsaSignature(signature);
   if (numbers === undefined) return reject("bad-signature", "expected an ECDSA signature in DER, got other bytes");
   if (form === "canonical" && Buffer.compare(encodeEcdsaSignature(numbers), signature) !== 0) {
@@ -62,5 +66,9 @@ function verifyEcdsa(
   }
   const fixed = toFixedWidth(curve, numbers);
   if (fixed !== undefined && verify(hash, message, { key, dsaEncoding: "ieee-p1363" }, fixed)) return accepted;
+  return notByIdentity(curve);
+}
+
+function notByIdentity(curve: Curve): Rejection {
   return reject("bad-signature", `expected an ECDSA signature on ${curve} by the identity, got another`);
 }
