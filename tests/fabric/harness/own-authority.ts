@@ -9,6 +9,7 @@ import {
   makeRevocationList,
   privateKeyPem,
   type TestAuthority,
+  type TestCertificateOptions,
   type TestMember,
   type TestRole,
 } from "@gossip/fabric/testing";
@@ -49,9 +50,9 @@ export class OwnAuthority {
   }
 
   /** Somebody more of this organization. */
-  issue(name: string, role: TestRole, validity: { notBeforeMs?: number; notAfterMs?: number } = {}): TestMember {
+  issue(name: string, role: TestRole, options: Partial<TestCertificateOptions> = {}): TestMember {
     const subject = { commonName: name, organization: domainOf(this.#organization), organizationalUnits: [role] };
-    const certificate = issueCertificate(this.#issuer, { subject, ...validity });
+    const certificate = issueCertificate(this.#issuer, { subject, ...options });
     this.#serials.set(name, certificate.serial);
     return makeMember(mspIdOf(this.#organization), certificate);
   }

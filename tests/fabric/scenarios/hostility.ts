@@ -75,7 +75,7 @@ const handshakes: Scenario = {
   name: "who may not come in is refused by name at the handshake",
   shape: twoOrganizations,
   seats: ourSeat,
-  authorities: { Org1: "root" },
+  authorities: { Org1: "root", Org2: "root" },
   async run(stage) {
     const siege = await besiege(stage);
     const { victim, rogue, member } = siege;
@@ -115,6 +115,13 @@ const handshakes: Scenario = {
       identity: encodeSerializedIdentity({ mspId: trailing.mspId, idBytes: appended }),
       sign: (payload) => member.sign(payload),
     });
+    // Fine in a channel of capability V3_0.
+    await refuse(
+      "untrusted-identity",
+      stage.authority("Org2").issue("ed25519.org2.example.com", "peer", { keyType: "Ed25519" }),
+    );
+    // Known to the channel, and no reader of it.
+    await refuse("policy-not-satisfied", Client.ofNode(stage.network.orderer));
     const { members, connections } = await victim.members();
     expect(members.length).toBe(2);
     expect(connections.every(({ pkiId }) => pkiId !== hex(pkiIdOf(member.identity)))).toBe(true);
