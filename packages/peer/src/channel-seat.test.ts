@@ -224,6 +224,31 @@ describe("an organization that is not in the channel", () => {
       code: "invalid-config",
       message: expect.stringMatching(/expected Org1MSP among the organizations of payments, got Org2MSP/),
     });
+    // Nothing of it is left in the way of the channel that was meant.
+    const peer = await start(configOf([trial.channel()], { orgLeader: false }));
+    expect([...peer.channels.keys()]).toEqual(["payments"]);
+  });
+
+  it("any more, and does not follow orderers, is no reason not to start", async () => {
+    const chain = trial.channel();
+    const config = configOf([chain], { orgLeader: false });
+    const peer = await start(config);
+    await peer.channels.get("payments")?.publish(1n, chain.reconfigure(without()));
+    await hear("leaving it");
+    const again = await restart(peer, { ...config, operations: { listenAddress: "127.0.0.1:0" } });
+    expect([...again.channels.keys()]).toEqual([]);
+    const health = await fetch(`http://${again.operations?.endpoint}/healthz`);
+    expect(health.status).toBe(200);
+    expect(await health.json()).toMatchObject({
+      checks: expect.arrayContaining([
+        {
+          component: "channel/payments",
+          ok: true,
+          detail:
+            "Org1MSP is not among its organizations as of block 1: set peer.gossip.orgLeader to follow its orderers until it is",
+        },
+      ]),
+    });
   });
 });
 

@@ -55,7 +55,9 @@ export class ChannelSeat {
     if (this.#channel !== undefined) return undefined;
     const { localMspId, orgLeader } = this.#options.config;
     const how = orgLeader === true ? "following its orderers" : "set peer.gossip.orgLeader to follow its orderers";
-    return `${localMspId} is not among its organizations as of block ${this.#inForce}: ${how} until it is`;
+    const failure = this.#deliver?.status.lastFailure;
+    const last = failure === undefined ? "" : `; they say: ${failure}`;
+    return `${localMspId} is not among its organizations as of block ${this.#inForce}: ${how} until it is${last}`;
   }
 
   /** Takes the seat: as a member, or waiting to be one. */

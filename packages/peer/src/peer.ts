@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Transport } from "@gossip/comm";
 import type { ConnectOrderer } from "@gossip/deliver";
@@ -142,10 +143,10 @@ class Opening {
     for (const warning of config.warnings ?? []) this.#log.warn(warning);
     requireEndpoint(config);
     const trust = await openTrust(config, this.#wall);
+    checkPart(config, trust, (channel) => existsSync(join(this.#ledgerDir, channel)));
     const operations = await this.#openOperations();
     const ledgers = await this.#openLedgers(trust);
     for (const channel of trust.channels) await channel.restore(ledgerOf(ledgers, channel.id));
-    checkPart(config, trust, (channel) => ledgerOf(ledgers, channel).height);
     await checkOwnIdentity(config, trust, wallMillis(this.#wall));
     this.#warnOf(trust);
     const transport = await this.#openTransport(trust);
@@ -235,11 +236,15 @@ class Opening {
     return this.#openings.add("operations", service, () => service.close());
   }
 
+  get #ledgerDir(): string {
+    return join(this.#config.fileSystemPath, "ledgers");
+  }
+
   async #openLedgers(trust: Trust): Promise<ReadonlyMap<string, Ledger>> {
     const ledgers = new Map<string, Ledger>();
     for (const { id, genesisBlock } of trust.channels) {
       const ledger = await openChannelLedger({
-        dir: join(this.#config.fileSystemPath, "ledgers"),
+        dir: this.#ledgerDir,
         channel: id,
         genesisBlock,
         clock: this.#clock,

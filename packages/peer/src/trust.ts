@@ -81,16 +81,16 @@ export async function openTrust(config: PeerConfig, wall: WallClock): Promise<Tr
 }
 
 /**
- * Refuses a channel that our organization is not in and, as far as we can see, never will be. One that it was in once may
- * take it back, and one that its orderers are followed in may have it in a later block than we have. To be called when the
- * newest configuration of each channel is in force.
+ * Refuses a channel whose block 0 does not name our organization, unless a later block may: where the orderers are
+ * followed, or were, so that there is a ledger. To be called before anything of the channel is opened, or the ledger of a
+ * wrong block 0 would stand in the way of the right one.
  *
  * @throws GossipError `invalid-config`.
  */
-export function checkPart(config: PeerConfig, trust: Trust, heightOf: (channel: string) => bigint): void {
+export function checkPart(config: PeerConfig, trust: Trust, hasLedger: (channel: string) => boolean): void {
   for (const [at, { id, terms }] of trust.channels.entries()) {
     if (terms.organizations.includes(config.localMspId)) continue;
-    const mayCome = config.trust.type === "fabric" && (config.orgLeader === true || heightOf(id) > 1n);
+    const mayCome = config.trust.type === "fabric" && (config.orgLeader === true || hasLedger(id));
     if (mayCome) continue;
     const { origin } = config.channels[at] ?? {};
     const got = terms.organizations.join(", ");
