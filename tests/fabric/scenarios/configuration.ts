@@ -157,8 +157,10 @@ export const configuration: readonly Scenario[] = [
       const [other, third] = [network.peer("Org2", 0), network.peer("Org3", 0)];
       const before = [a, seat, other];
       await network.startOrderers();
+      // One after the other: before it has joined, a peer knows the authority of no other organization.
+      await a.start();
+      await other.start({ leader: true });
       await stage.sit(seat, { leader: true });
-      await Promise.all([a.start(), other.start({ leader: true })]);
       await waitForView(before, before, { patienceMs: viewPatienceMs });
       await network.submit(10);
       await network.settled(before, 11);
