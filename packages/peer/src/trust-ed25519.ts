@@ -3,7 +3,7 @@ import { orgId } from "@gossip/proto";
 import type { ChannelConfig } from "@gossip/proto/ed25519";
 import { errorText, GossipError, type WallClock } from "@gossip/runtime";
 import type { Ed25519Trust, PeerConfig } from "./config.js";
-import { refuseChannel, type Trust, type TrustedChannel } from "./trust.js";
+import { overridden, refuseChannel, type Trust, type TrustedChannel } from "./trust.js";
 
 /** Trust in organizations of Ed25519 keys, whose channels are fixed by their genesis blocks. */
 export function openEd25519Trust(config: PeerConfig & { readonly trust: Ed25519Trust }, wall: WallClock): Trust {
@@ -13,7 +13,7 @@ export function openEd25519Trust(config: PeerConfig & { readonly trust: Ed25519T
     try {
       const channel = readGenesisBlock(genesisBlock);
       crypto.setChannel(channel);
-      return fixedChannel(channel, genesisBlock, config.tls?.rootCerts);
+      return fixedChannel(channel, genesisBlock, config);
     } catch (error) {
       throw refuseChannel(at, origin, errorText(error), error);
     }
@@ -22,20 +22,22 @@ export function openEd25519Trust(config: PeerConfig & { readonly trust: Ed25519T
 }
 
 function fixedChannel(
-  config: ChannelConfig,
+  channel: ChannelConfig,
   genesisBlock: Uint8Array,
-  tlsRoots: readonly Uint8Array[] | undefined,
+  { tls, deliveryClient }: PeerConfig,
 ): TrustedChannel {
-  const { channelId, organizations, ordererOrganizations } = config;
+  const { channelId, organizations, ordererOrganizations } = channel;
+  const tlsRoots = tls === undefined ? {} : { tlsRoots: tls.rootCerts };
+  const orderers = ordererOrganizations.flatMap(({ id, endpoints }) =>
+    endpoints.map((address) => ({ address, org: id, ...tlsRoots })),
+  );
   return {
     id: channelId,
     genesisBlock,
     terms: {
       organizations: organizations.map(({ id }) => orgId(id)),
       anchors: organizations.flatMap(({ id, anchors }) => anchors.map((endpoint) => ({ org: orgId(id), endpoint }))),
-      orderers: ordererOrganizations.flatMap(({ id, endpoints }) =>
-        endpoints.map((address) => ({ address, org: id, ...(tlsRoots === undefined ? {} : { tlsRoots }) })),
-      ),
+      orderers: orderers.map((orderer) => overridden(orderer, deliveryClient?.addressOverrides)),
     },
     restore: async () => {},
     isConfig: () => false,

@@ -15,7 +15,7 @@ import { errorText, GossipError, type WallClock } from "@gossip/runtime";
 import type { Ledger } from "@gossip/state";
 import type { DeliveryClientConfig, FabricTrust, PeerConfig } from "./config.js";
 import { isEndpoint, splitEndpoint } from "./endpoint.js";
-import { type ChannelTerms, refuseChannel, type Trust, type TrustedChannel } from "./trust.js";
+import { type ChannelTerms, overridden, refuseChannel, type Trust, type TrustedChannel } from "./trust.js";
 
 /** Trust as Fabric has it: an MSP folder, and channels whose config blocks change while they run (protocol page 13). */
 export async function openFabricTrust(
@@ -72,7 +72,7 @@ class FabricChannel implements TrustedChannel {
   readonly id: string;
   readonly genesisBlock: Uint8Array;
   readonly #crypto: FabricCrypto;
-  readonly #overrides: NonNullable<DeliveryClientConfig["addressOverrides"]>;
+  readonly #overrides: DeliveryClientConfig["addressOverrides"];
   #bundle: ChannelBundle;
   /** Number of the config block that the bundle comes from. */
   #since = 0n;
@@ -83,7 +83,7 @@ class FabricChannel implements TrustedChannel {
       throw new GossipError("invalid-config", `expected block 0 of a channel, got block ${block.header.number}`);
     }
     this.#crypto = crypto;
-    this.#overrides = deliveryClient?.addressOverrides ?? [];
+    this.#overrides = deliveryClient?.addressOverrides;
     this.#bundle = bundleOf(block);
     this.id = this.#bundle.channelId;
     // A copy, since a file is kept as long as the peer runs.
@@ -104,12 +104,7 @@ class FabricChannel implements TrustedChannel {
       anchors: organizations.flatMap(({ mspId, anchors }) =>
         anchors.filter(isEndpoint).map((endpoint) => ({ org: mspId, endpoint })),
       ),
-      orderers: orderers.map(({ address, tlsRoots, org }) => {
-        const override = this.#overrides.find(({ from }) => from === address);
-        return override === undefined
-          ? { address, tlsRoots, org }
-          : { address: override.to, tlsRoots: override.caCerts ?? tlsRoots, org };
-      }),
+      orderers: orderers.map((orderer) => overridden(orderer, this.#overrides)),
     };
   }
 

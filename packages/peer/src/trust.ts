@@ -4,7 +4,7 @@ import type { ChannelUpdate, PrivateDataPeer } from "@gossip/node";
 import type { Block } from "@gossip/proto/fabric";
 import { GossipError, isPromise, type WallClock } from "@gossip/runtime";
 import type { Ledger } from "@gossip/state";
-import type { PeerConfig } from "./config.js";
+import type { DeliveryClientConfig, PeerConfig } from "./config.js";
 import { openEd25519Trust } from "./trust-ed25519.js";
 import { openFabricTrust } from "./trust-fabric.js";
 
@@ -134,6 +134,17 @@ export async function checkOwnIdentity({ localMspId }: PeerConfig, trust: Trust,
       );
     }
   }
+}
+
+/** The orderer, or where and whose certificates it is to be looked for instead (`peer.deliveryclient.addressOverrides`). */
+export function overridden(
+  orderer: TrustedOrderer,
+  overrides: DeliveryClientConfig["addressOverrides"] = [],
+): TrustedOrderer {
+  const override = overrides.find(({ from }) => from === orderer.address);
+  if (override === undefined) return orderer;
+  const { to, caCerts } = override;
+  return { ...orderer, address: to, ...(caCerts === undefined ? {} : { tlsRoots: caCerts }) };
 }
 
 /** A channel of the configuration that cannot be right, by where it comes from. */
