@@ -26,6 +26,7 @@ const storyTimeoutMs = 240_000;
 const kept = fileURLToPath(new URL("../../.gossip/fabric/", import.meta.url));
 
 const wantedSeats = new Set((process.env["FABRIC_SEATS"] ?? "go,ours").split(","));
+const keepsLogs = (process.env["FABRIC_KEEP_LOGS"] ?? "") !== "";
 const results: Result[] = [];
 /** By scenario and seat: what Go peers complained of. */
 const heard = new Map<string, ReadonlyMap<string, string>>();
@@ -138,7 +139,7 @@ async function tell(scenario: Scenario, seat: Seat, release: Binaries): Promise<
     results.push({ scenario: scenario.name, seat, outcome, seconds: (performance.now() - started) / 1000 });
     const logs = join(kept, `${scenario.name.replaceAll(/[^a-z0-9]+/gi, "-").slice(0, 60)}-${seat}`);
     rmSync(logs, { recursive: true, force: true });
-    if (outcome === "failed") cpSync(join(dir, "logs"), logs, { recursive: true });
+    if (outcome === "failed" || keepsLogs) cpSync(join(dir, "logs"), logs, { recursive: true });
     rmSync(dir, { recursive: true, force: true });
   }
 }

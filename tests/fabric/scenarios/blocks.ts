@@ -23,7 +23,8 @@ export const blocks: readonly Scenario[] = [
       const all = [...followers, seat, other];
       await network.startOrderers();
       await stage.sit(seat, { leader: true });
-      await Promise.all([...followers.map((peer) => peer.start()), other.start({ leader: true })]);
+      for (const peer of followers) await peer.start();
+      await other.start({ leader: true });
       await waitForView(all, all, { patienceMs: viewPatienceMs });
       for (let round = 1; round <= 5; round++) {
         await network.submit(4);
@@ -49,8 +50,8 @@ export const blocks: readonly Scenario[] = [
       const followers = [network.peer("Org1", 1), network.peer("Org2", 1)];
       const all = [...leaders, ...followers];
       await network.startOrderers();
-      await Promise.all(leaders.map((peer) => stage.sit(peer, { leader: true })));
-      await Promise.all(followers.map((peer) => stage.sit(peer)));
+      for (const peer of leaders) await stage.sit(peer, { leader: true });
+      for (const peer of followers) await stage.sit(peer);
       for (let round = 1; round <= 5; round++) {
         await network.submit(4);
         await network.settled(all, 1 + 4 * round);

@@ -26,7 +26,9 @@ export const configuration: readonly Scenario[] = [
       const all = [...before, third];
       await network.startOrderers();
       await a.start({ leader: true });
-      await Promise.all([b.start(), other.start({ leader: true }), stage.sit(seat)]);
+      await b.start();
+      await other.start({ leader: true });
+      await stage.sit(seat);
       await waitForView(before, before, { patienceMs: viewPatienceMs });
 
       const group = await organizationGroup(network, "Org3");
@@ -64,7 +66,9 @@ export const configuration: readonly Scenario[] = [
       const all = [a, b, other, seat];
       await network.startOrderers();
       await a.start({ leader: true });
-      await Promise.all([b.start(), other.start({ leader: true }), stage.sit(seat, { leader: true })]);
+      await b.start();
+      await other.start({ leader: true });
+      await stage.sit(seat, { leader: true });
       await waitForView(all, all, { patienceMs: viewPatienceMs });
       await network.submit(10);
       const height = await network.settled(all, 2);
@@ -94,7 +98,9 @@ export const configuration: readonly Scenario[] = [
       const all = [a, b, other, seat];
       await network.startOrderers();
       await stage.sit(seat, { leader: true });
-      await Promise.all([a.start(), b.start(), other.start({ leader: true })]);
+      await a.start();
+      await b.start();
+      await other.start({ leader: true });
       await waitForView(all, all, { patienceMs: viewPatienceMs });
       await network.submit(10);
       const height = await network.settled(all, 11);
@@ -113,7 +119,8 @@ export const configuration: readonly Scenario[] = [
       const all = [a, seat, other];
       await network.startOrderers();
       await stage.sit(seat, { leader: true });
-      await Promise.all([a.start(), other.start({ leader: true })]);
+      await a.start();
+      await other.start({ leader: true });
       await waitForView(all, all, { patienceMs: viewPatienceMs });
       await network.submit(10);
       const height = await network.settled(all, 11);
@@ -134,7 +141,9 @@ export const configuration: readonly Scenario[] = [
       const rest = [a, seat, other];
       await network.startOrderers();
       await a.start({ leader: true });
-      await Promise.all([stage.sit(seat), other.start({ leader: true }), revoked.start()]);
+      await stage.sit(seat);
+      await other.start({ leader: true });
+      await revoked.start();
       await waitForView([...rest, revoked], [...rest, revoked], { patienceMs: viewPatienceMs });
 
       const list = stage.authority("Org2").revoke(peerName("Org2", 1));

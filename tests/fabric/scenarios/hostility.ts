@@ -30,7 +30,8 @@ async function besiege(stage: Stage) {
   const all = [leader, follower, victim];
   await network.startOrderers();
   await leader.start({ leader: true });
-  await Promise.all([follower.start(), stage.sit(victim)]);
+  await follower.start();
+  await stage.sit(victim);
   await network.submit(3);
   const height = await network.settled(all, 4);
   await waitForView(all, all, { patienceMs: viewPatienceMs });

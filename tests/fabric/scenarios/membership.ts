@@ -47,7 +47,9 @@ export const membership: readonly Scenario[] = [
       const { leader, follower, other, seat } = places(stage);
       await stage.network.startOrderers();
       await leader.start({ leader: true });
-      await Promise.all([follower.start(), other.start({ leader: true }), stage.sit(seat)]);
+      await follower.start();
+      await other.start({ leader: true });
+      await stage.sit(seat);
       await followsAndIsSeen(stage);
     },
   },
@@ -59,11 +61,9 @@ export const membership: readonly Scenario[] = [
       const { leader, follower, other, seat } = places(stage);
       await stage.network.startOrderers();
       await leader.start({ stock: true });
-      await Promise.all([
-        follower.start({ stock: true }),
-        other.start({ stock: true }),
-        stage.sit(seat, { stock: true }),
-      ]);
+      await follower.start({ stock: true });
+      await other.start({ stock: true });
+      await stage.sit(seat, { stock: true });
       await followsAndIsSeen(stage);
     },
   },
@@ -77,7 +77,9 @@ export const membership: readonly Scenario[] = [
       const { leader, follower, other, seat, go, all } = places(stage);
       await network.startOrderers();
       await leader.start({ leader: true });
-      await Promise.all([follower.start(), other.start({ leader: true }), stage.sit(seat)]);
+      await follower.start();
+      await other.start({ leader: true });
+      await stage.sit(seat);
       await waitForView(all, all, { patienceMs: viewPatienceMs });
 
       await seat.kill();
@@ -109,7 +111,8 @@ export const membership: readonly Scenario[] = [
       const { leader, follower, other, seat, all } = places(stage);
       await network.startOrderers();
       await leader.start({ leader: true });
-      await Promise.all([other.start({ leader: true }), stage.sit(seat)]);
+      await other.start({ leader: true });
+      await stage.sit(seat);
       const before = [leader, other, seat];
       await waitForView(before, before, { patienceMs: viewPatienceMs });
       await follower.start({ bootstrap: [seat] });
