@@ -11,10 +11,11 @@ import {
 } from "@gossip/fabric";
 import type { PrivateDataPeer } from "@gossip/node";
 import { type Block, readBlock } from "@gossip/proto/fabric";
-import { errorText, GossipError, type WallClock } from "@gossip/runtime";
+import { errorText, GossipError, type WallClock, wallMillis } from "@gossip/runtime";
 import type { Ledger } from "@gossip/state";
 import type { DeliveryClientConfig, FabricTrust, PeerConfig } from "./config.js";
-import { isEndpoint, splitEndpoint } from "./endpoint.js";
+import { isEndpoint } from "./endpoint.js";
+import { roleWarnings, tlsWarnings } from "./own-certificates.js";
 import { type ChannelTerms, overridden, refuseChannel, type Trust, type TrustedChannel } from "./trust.js";
 
 /** Trust as Fabric has it: an MSP folder, and channels whose config blocks change while they run (protocol page 13). */
@@ -51,7 +52,8 @@ export async function openFabricTrust(
           ),
           ...differingRoots(folder, bundle, localMspId),
         ]),
-        ...(tls === undefined ? [] : unnamedHosts(config, tls.cert)),
+        ...roleWarnings(folder),
+        ...(tls === undefined ? [] : tlsWarnings(config, tls, wallMillis(wall))),
       ];
     },
   };
@@ -213,14 +215,4 @@ function sameCertificates(some: readonly Uint8Array[], others: readonly Uint8Arr
       .sort()
       .join();
   return names(some) === names(others);
-}
-
-/** Other peers dial these hosts and look for them in our certificate. */
-function unnamedHosts({ endpoint, externalEndpoint }: PeerConfig, cert: Uint8Array): string[] {
-  const certificate = new X509Certificate(cert);
-  const hosts = new Set([endpoint, externalEndpoint].map((one) => splitEndpoint(one ?? "")?.host ?? ""));
-  hosts.delete("");
-  return [...hosts]
-    .filter((host) => certificate.checkHost(host) === undefined && certificate.checkIP(host) === undefined)
-    .map((host) => `peer.tls.cert.file does not name ${host}, so other peers will refuse to dial it`);
 }
