@@ -1,6 +1,6 @@
 import { type Comm, type CommEvent, type ConnectionView, createComm } from "@gossip/comm";
 import { IdentityStore, type MessageCryptoService, type Removed, type Verified } from "@gossip/crypto";
-import type { ContactChanged, Discovery, DiscoveryInput, DiscoveryMember, MemberDown } from "@gossip/discovery";
+import type { Discovery, DiscoveryInput, DiscoveryMember, MemberDown } from "@gossip/discovery";
 import { type AliveMessage, type Envelope, type OrgId, type PkiId, pkiIdToBytes } from "@gossip/proto";
 import type { ItemStore, PullInput } from "@gossip/pull";
 import {
@@ -35,6 +35,7 @@ import type {
 import { attempt } from "./attempt.js";
 import { ChannelShell } from "./channel.js";
 import { type GossipConfig, resolveGossipConfig } from "./config.js";
+import { ContactLog } from "./contact-log.js";
 import type { EmitterInput } from "./emitter.js";
 import { checkedEndpoint, isEndpoint } from "./endpoint.js";
 import { Exit } from "./exit.js";
@@ -83,6 +84,7 @@ class NodeShell implements GossipNode {
   readonly #partLog: Logger;
   readonly #commLog: Logger;
   readonly #discoveryLog: Logger;
+  readonly #contactLog: ContactLog;
   readonly #options: NodeOptions;
   readonly #identities: IdentityStore;
   readonly #drops: DropLedger;
@@ -116,6 +118,7 @@ class NodeShell implements GossipNode {
     this.#log = this.#partLog.child("gossip");
     this.#commLog = this.#partLog.child("comm");
     this.#discoveryLog = this.#partLog.child("discovery");
+    this.#contactLog = new ContactLog(this.#discoveryLog);
     this.#listeners = new Listeners(this.#log);
     this.endpoint = checkedEndpoint("endpoint", options.endpoint);
     if (options.externalEndpoint) checkedEndpoint("externalEndpoint", options.externalEndpoint);
@@ -204,7 +207,7 @@ class NodeShell implements GossipNode {
       onMemberUp: (member) => this.#onMemberUp(member),
       onMemberDown: (member, cause) => this.#onMemberDown(member, cause),
       onMembersChanged: () => this.#onMembersChanged(),
-      onContact: (contact) => this.#onContact(contact),
+      onContact: (contact) => this.#contactLog.onContact(contact),
       onIdentityConflict: (endpoint) =>
         this.#discoveryLog.error("another process uses our identity: give each peer its own", { endpoint }),
       count: (layer, reason, count) => this.#drops.count(layer, reason, count),
@@ -479,15 +482,10 @@ class NodeShell implements GossipNode {
     for (const channel of this.#channels.values()) channel.onMembersChanged();
   }
 
-  #onContact({ endpoint, state, failure }: ContactChanged): void {
-    if (state === "answered") this.#discoveryLog.info("bootstrap or anchor peer answered", { endpoint });
-    else this.#discoveryLog.info("bootstrap or anchor peer not reached", { endpoint, state, reason: failure });
-  }
-
   #identify(endpoint: string): void {
     this.#comm.handshake(endpoint, (result) => {
       if (!result.ok) {
-        this.#discoveryLog.debug("cannot identify", { endpoint, reason: result.reason, detail: result.detail });
+        this.#contactLog.onIdentifyFailed(endpoint, result.reason, result.detail);
         return this.#discoveryRun.push({ type: "identify-failed", endpoint });
       }
       const { pkiId } = result.info;

@@ -184,9 +184,10 @@ export class InboundGrpcStream extends GrpcStream {
   }
 }
 
-/** `UNAVAILABLE: …`, without the date that grpc-js puts into some texts. */
+/** `UNAVAILABLE: …`, of a failed dial the cause alone, without the sentence and the date that grpc-js puts around it. */
 export function describeStatus({ code, details }: Pick<StatusObject, "code" | "details">): string {
-  return `${status[code] ?? code}: ${details.replace(/ \(\d{4}-\d\d-\d\dT[^)]*\)/g, "")}`;
+  const cause = /Last error: (?:Error: )?(.+?)\.? Resolution note:/s.exec(details)?.[1] ?? details;
+  return `${status[code] ?? code}: ${cause.replace(/ \(\d{4}-\d\d-\d\dT[^)]*\)/g, "")}`;
 }
 
 /**
