@@ -268,6 +268,10 @@ describe("Comm", () => {
       network.virtual.runFor(1000);
       expect(alice.eventsOf("handshake-refused").map(({ reason }) => reason)).toContain("self-connection");
       expect(alice.comm.connections).toEqual([]);
+      // Who keeps an endpoint and gets a new identity is dialled there as a dead member, again and again.
+      expect(alice.log.lines.filter(({ message }) => message === "handshake refused")).not.toContainEqual(
+        expect.objectContaining({ level: "warn" }),
+      );
     });
 
     it("a peer that says nothing, after the connection timeout", () => {

@@ -460,8 +460,8 @@ class StreamComm implements Comm {
   #reportRefusal(stream: Stream, refused: Extract<HandshakeResult, { ok: false }>): void {
     const { direction, remoteAddress } = stream;
     const { claimed, org, reason, detail } = refused;
-    // A dialler that changes its mind, as one of two simultaneous dials does, is no news.
-    const isNews = direction === "outbound" || reason !== "stream-ended";
+    // A dialler that changes its mind, as one of two simultaneous dials does, is no news; nor is whom we found to be us.
+    const isNews = reason !== "self-connection" && (direction === "outbound" || reason !== "stream-ended");
     this.#log[isNews ? "warn" : "debug"]("handshake refused", {
       direction,
       remoteAddress,

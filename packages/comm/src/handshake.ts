@@ -228,7 +228,8 @@ export class Handshake implements Machine<HandshakeInput, HandshakeOutput> {
     if (proven !== conn.pkiId) {
       return this.#refuse("pki-id-mismatch", `expected the PKI-ID of its identity, ${proven}, got ${conn.pkiId}`);
     }
-    if (conn.pkiId === self.pkiId) return this.#refuse("self-connection", "the other side is this node");
+    if (conn.pkiId === self.pkiId)
+      return this.#refuse("self-connection", "the other side is this node, or one with its identity");
     if (secure && !equalBytes(conn.tlsCertHash, remoteTlsCertHash)) {
       return this.#refuse(
         "tls-hash-mismatch",
