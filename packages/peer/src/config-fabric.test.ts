@@ -274,10 +274,6 @@ describe("readPeerConfig of a core.yaml", () => {
     ],
     [withKey(leastCore, "peer.identity.file", "x"), "without effect: peer.identity (for peer.trust: ed25519 only)"],
     [
-      withKey(gossip("pulInterval", "4s"), "vm.endpoint", "x"),
-      "without effect: of parts that this peer does not have: vm; unknown: peer.gossip.pulInterval",
-    ],
-    [
       gossip("useLeaderElection", true),
       "peer.gossip.useLeaderElection has no effect yet: this peer never stands for election, and its organization needs another leader, an elected one or one with peer.gossip.orgLeader",
     ],
@@ -287,10 +283,20 @@ describe("readPeerConfig of a core.yaml", () => {
     expect(() => resolveGossipConfig(config.gossip)).not.toThrow();
   });
 
+  it("tells of slips apart from what is merely not for this peer", async () => {
+    const { warnings } = await folder.read(withKey(gossip("pulInterval", "4s"), "vm.endpoint", "x"), {
+      CORE_PEER_IDD: "a",
+    });
+    expect(warnings).toEqual([
+      `${file}: without effect: of parts that this peer does not have: vm`,
+      `${file}: nobody knows peer.gossip.pulInterval, CORE_PEER_IDD, without effect: misspelt?`,
+    ]);
+  });
+
   it("blames a variable for what the variable says", async () => {
     const { warnings } = await folder.read(leastCore, { CORE_PEER_GOSSIP_PULLINTERVAL: "4", CORE_PEER_STRANGE: "1" });
     expect(warnings).toEqual([
-      `${file}: without effect: unknown: CORE_PEER_STRANGE`,
+      `${file}: nobody knows CORE_PEER_STRANGE, without effect: misspelt?`,
       'CORE_PEER_GOSSIP_PULLINTERVAL: expected peer.gossip.pullInterval to be a duration such as 4s, got "4": its default is used',
     ]);
   });

@@ -78,13 +78,11 @@ export async function readConfig(reading: Reading, options: ReadPeerConfigOption
   return { ...config, warnings: [...withoutEffect(reading), ...reading.warnings] };
 }
 
-/** At most one warning, so that nobody reads many lines to learn that parts of the file are not for this peer. */
+/** Few warnings, so that nobody reads many lines to learn that parts of the file are not for this peer. */
 function withoutEffect({ file, unknown, isFabric, withoutEffect: said }: Reading): readonly string[] {
-  const text = isFabric
-    ? describeWithoutEffect(unknown, said)
-    : [...unknown.map(({ path }) => path), ...said].join(", ");
-  if (text === undefined || text === "") return [];
-  return [`${file}: ${isFabric ? text : `ignored what has no meaning here: ${text}`}`];
+  if (isFabric) return describeWithoutEffect(unknown, said).map((text) => `${file}: ${text}`);
+  const text = [...unknown.map(({ path }) => path), ...said].join(", ");
+  return text === "" ? [] : [`${file}: ignored what has no meaning here: ${text}`];
 }
 
 /** One bound serves both ways here. */

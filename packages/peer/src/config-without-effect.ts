@@ -56,13 +56,13 @@ export const keysWithoutEffect: readonly { readonly reason: string; readonly key
 ];
 
 /**
- * What has no effect, in one line: Fabric's keys by the reason, then what nobody knows.
+ * What has no effect: in one line Fabric's keys by the reason, and in another, since it may be a slip of the operator's that
+ * must not drown in the first, what nobody knows.
  *
  * @param unknown what the schema does not know, as the file or the environment (by variable) has it
  * @param said further parts, e.g. a value that is not supported
- * @returns `undefined` when there is nothing to say
  */
-export function describeWithoutEffect(unknown: readonly UnknownKey[], said: readonly string[]): string | undefined {
+export function describeWithoutEffect(unknown: readonly UnknownKey[], said: readonly string[]): readonly string[] {
   const found = new Set<string>();
   const strange: string[] = [];
   for (const { path, value } of unknown) {
@@ -76,8 +76,10 @@ export function describeWithoutEffect(unknown: readonly UnknownKey[], said: read
     return named.length === 0 ? [] : [`${reason}: ${named.join(", ")}`];
   });
   parts.push(...said);
-  if (strange.length > 0) parts.push(`unknown: ${strange.join(", ")}`);
-  return parts.length === 0 ? undefined : `without effect: ${parts.join("; ")}`;
+  return [
+    ...(parts.length === 0 ? [] : [`without effect: ${parts.join("; ")}`]),
+    ...(strange.length === 0 ? [] : [`nobody knows ${strange.join(", ")}, without effect: misspelt?`]),
+  ];
 }
 
 /** The key that `path`, a key or a variable, belongs to. */
