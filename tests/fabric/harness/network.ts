@@ -102,9 +102,9 @@ export class FabricNetwork {
     return first;
   }
 
-  /** Every peer that was started and still runs. */
-  get running(): readonly FabricPeer[] {
-    return [...this.#peers.values()].flat().filter(({ isRunning }) => isRunning);
+  /** All places for peers, whether anybody was started in them or not. */
+  get peers(): readonly FabricPeer[] {
+    return [...this.#peers.values()].flat();
   }
 
   peer(organization: string, index: number): FabricPeer {

@@ -44,6 +44,7 @@ export const blocks: readonly Scenario[] = [
     name: "two organizations that have no other peers run on a real orderer",
     shape: twoOrganizations,
     seats: bothSeats,
+    peerEnv: quickMembership,
     async run(stage) {
       const { network } = stage;
       const leaders = [network.peer("Org1", 0), network.peer("Org2", 0)];
