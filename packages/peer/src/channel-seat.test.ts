@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createMemoryNetwork, type MemoryNetwork } from "@gossip/comm/testing";
@@ -177,7 +177,10 @@ describe("an organization that is not in the channel", () => {
     await hear("joining the channel");
     ordering.append(chain.next("b"));
     await reach(peer, 4n);
-    expect(logged.some(({ level, text }) => level === "warn" && text.includes("waiting for it"))).toBe(true);
+    expect(logged.find(({ text }) => text.includes("waiting for it"))).toMatchObject({
+      level: "warn",
+      fields: { organization: "Org1MSP", organizations: ["Org2MSP"] },
+    });
   });
 
   it("any more, leaves, goes on with its other channels after a restart, and comes back", async () => {
@@ -285,5 +288,35 @@ describe("a revocation of the own identity", () => {
       code: "untrusted",
       message: expect.stringContaining("revoked-identity"),
     });
+  });
+});
+
+describe("a start that works and may not be meant", () => {
+  const warned = () => logged.filter(({ level }) => level === "warn").map(({ text }) => text);
+
+  it("without a channel", async () => {
+    await start(configOf([]));
+    expect(warned()).toContain("no channel is joined: name its block 0 with --channel-block FILE");
+  });
+
+  it("in the folder of a Fabric peer", async () => {
+    await mkdir(join(dir, "peer0", "ledgersData"), { recursive: true });
+    await start(configOf([trial.channel()], { orgLeader: false }));
+    expect(warned()).toContainEqual(expect.stringContaining("is the folder of a Fabric peer"));
+  });
+
+  it("as an administrator", async () => {
+    await trial.writeMsp(join(dir, "msp"), trial.org1, trial.org1.issue("admin", "admin"));
+    await start(configOf([trial.channel()], { orgLeader: false }));
+    expect(warned()).toContainEqual(expect.stringContaining("expected the certificate of a peer, got that of admin"));
+  });
+});
+
+describe("an MSP folder without config.yaml", () => {
+  it("is refused in words that name the file", async () => {
+    await rm(join(dir, "msp", "config.yaml"));
+    await expect(start(configOf([trial.channel()]))).rejects.toThrow(
+      /^peer\.mspConfigPath: .+ \(the folder has no config\.yaml\)$/,
+    );
   });
 });

@@ -68,7 +68,13 @@ export class ChannelSeat {
       .gauge({ name: "gossip_leader_election_leader", help: "1 on a leader, 0 on a follower", labels: ["channel"] })
       .set(config.orgLeader === true ? 1 : 0, { channel: trusted.id });
     if (this.#isMember) await this.#join(node);
-    else this.#log.warn("own organization is not in the channel: waiting for it", this.#fields());
+    else {
+      this.#log.warn("own organization is not in the channel: waiting for it, in vain if peer.localMspId is wrong", {
+        ...this.#fields(),
+        organization: config.localMspId,
+        organizations: trusted.terms.organizations,
+      });
+    }
     this.#followOrderers();
   }
 

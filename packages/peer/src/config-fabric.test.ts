@@ -381,7 +381,7 @@ describe("readPeerConfig of a core.yaml", () => {
     expect(channels).toEqual([{ genesisBlock }, { genesisBlock, remember: true, origin: `--channel-block ${block}` }]);
     const missing = join(folder.dir, "none.block");
     expect(await folder.refusal(leastCore, {}, { channelBlocks: [missing] })).toBe(
-      `${file}: expected --channel-block ${missing} to name a readable file, got no file at ${missing}`,
+      `--channel-block ${missing}: expected a readable file with block 0 of a channel, got no file at ${missing}`,
     );
   });
 

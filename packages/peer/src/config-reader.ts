@@ -1,7 +1,8 @@
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { decodePrivateKey, decodePublicKey, type TrustedOrganization } from "@gossip/crypto";
 import { orgId } from "@gossip/proto";
-import { GossipError } from "@gossip/runtime";
+import { errorText, GossipError } from "@gossip/runtime";
 import type { Ed25519Trust, FabricTrust, PeerChannelConfig, PeerConfig } from "./config.js";
 import { hostAddress } from "./config-fabric.js";
 import { inOrder } from "./config-files.js";
@@ -71,7 +72,7 @@ export async function readConfig(reading: Reading, options: ReadPeerConfigOption
     ...present("tls", await readPeerTls(reading)),
     channels: [
       ...(await inOrder(content.channels, (channel, at) => readChannel(reading, channel, at))),
-      ...(await inOrder(options.channelBlocks, (path) => readChannelBlock(reading, path))),
+      ...(await inOrder(options.channelBlocks, (path) => readChannelBlock(path))),
     ],
   };
   if (isFabric) nameSizes(reading);
@@ -205,7 +206,19 @@ async function readChannel(reading: Reading, { genesisBlock }: ChannelEntry, at:
 }
 
 /** Named by whoever starts the peer, so it is relative to where that one is. */
-async function readChannelBlock({ files }: Reading, path: string): Promise<PeerChannelConfig> {
+async function readChannelBlock(path: string): Promise<PeerChannelConfig> {
   const origin = `--channel-block ${path}`;
-  return { genesisBlock: await files.read(origin, resolve(path)), remember: true, origin };
+  try {
+    return { genesisBlock: new Uint8Array(await readFile(path)), remember: true, origin };
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    const got = isMissing ? `no file at ${resolve(path)}` : errorText(error);
+    throw new GossipError(
+      "invalid-config",
+      `${origin}: expected a readable file with block 0 of a channel, got ${got}`,
+      {
+        cause: error,
+      },
+    );
+  }
 }

@@ -176,7 +176,7 @@ describe("createPeer", () => {
       "an identity that may not read the channel",
       (config) => ({ ...config, trust: trial.identity("Org1", "peer0", { role: "orderer" }) }),
       "untrusted",
-      /^expected own identity to read channel demo, got policy-not-satisfied: .+$/,
+      /^expected own identity to read channel demo, got policy-not-satisfied: .+; see that peer.localMspId .+ belong together$/,
     ],
     [
       "a genesis block that is none",

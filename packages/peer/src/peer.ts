@@ -141,6 +141,7 @@ class Opening {
     const joined = new JoinedChannels(this.#config.fileSystemPath);
     const config = { ...this.#config, channels: await joined.with(this.#config.channels) };
     for (const warning of config.warnings ?? []) this.#log.warn(warning);
+    this.#warnOfSlips(config);
     requireEndpoint(config);
     const trust = await openTrust(config, this.#wall);
     checkPart(config, trust, (channel) => existsSync(join(this.#ledgerDir, channel)));
@@ -214,6 +215,15 @@ class Opening {
       close,
       [Symbol.asyncDispose]: close,
     };
+  }
+
+  /** What works, and is seldom meant. A core.yaml of another peer names the folder of that one, where nothing has our names. */
+  #warnOfSlips({ fileSystemPath, channels }: PeerConfig): void {
+    if (channels.length === 0) this.#log.warn("no channel is joined: name its block 0 with --channel-block FILE");
+    if (existsSync(join(fileSystemPath, "ledgersData"))) {
+      const text = "peer.fileSystemPath is the folder of a Fabric peer, whose data is left alone";
+      this.#log.warn(`${text}: while that one runs, name another`, { fileSystemPath });
+    }
   }
 
   #warnOfExposure(): void {

@@ -1,4 +1,6 @@
 import { X509Certificate } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Verdict } from "@gossip/crypto";
 import {
   type ChannelBundle,
@@ -65,7 +67,9 @@ async function readFolder(path: string, mspId: string): Promise<MspFolder> {
     return await readMspFolder(path, mspId);
   } catch (error) {
     if (!(error instanceof GossipError)) throw error;
-    throw new GossipError(error.code, `peer.mspConfigPath: ${error.message}`, { cause: error });
+    // Without it nothing tells administrators from others, which is what is complained of then.
+    const hint = existsSync(path) && !existsSync(join(path, "config.yaml")) ? " (the folder has no config.yaml)" : "";
+    throw new GossipError(error.code, `peer.mspConfigPath: ${error.message}${hint}`, { cause: error });
   }
 }
 

@@ -130,7 +130,7 @@ export async function checkOwnIdentity({ localMspId }: PeerConfig, trust: Trust,
     if (!verdict.ok) {
       throw new GossipError(
         "untrusted",
-        `expected own identity to read channel ${id}, got ${verdict.reason}: ${verdict.detail}`,
+        `expected own identity to read channel ${id}, got ${verdict.reason}: ${verdict.detail}; see that peer.localMspId (${localMspId}), the own certificate and the channel's block 0 belong together`,
       );
     }
   }
