@@ -106,7 +106,7 @@ class Listener implements GrpcListener {
           handshakeTimeout: limits.tlsHandshakeTimeoutMs,
         },
         (socket) => this.#onSecure(socket),
-      ).on("tlsClientError", (error, socket) => this.#refuse("tls-handshake", errorText(error), socket));
+      ).on("tlsClientError", (error, socket) => this.#refuse("tls-handshake", tlsErrorText(error), socket));
     }
     this.#tcp.maxConnections = limits.maxConnections;
     this.#tcp.on("connection", (socket) => this.#onConnection(socket));
@@ -252,4 +252,10 @@ class Listener implements GrpcListener {
     }
     return this.#logBudget-- > 0;
   }
+}
+
+/** OpenSSL's reason alone, e.g. `sslv3 alert bad certificate`: its whole message is of addresses in memory and source files. */
+function tlsErrorText(error: Error): string {
+  const { reason } = error as { readonly reason?: unknown };
+  return typeof reason === "string" ? reason : errorText(error);
 }
