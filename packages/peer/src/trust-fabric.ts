@@ -92,7 +92,6 @@ class FabricChannel implements TrustedChannel {
     this.#overrides = deliveryClient?.addressOverrides;
     this.#bundle = bundleOf(block);
     this.id = this.#bundle.channelId;
-    // A copy, since a file is kept as long as the peer runs.
     this.genesisBlock = genesisBlock;
     crypto.setChannel(this.#bundle);
   }
