@@ -37,7 +37,7 @@ function play(
 }
 
 describe("Emitter", () => {
-  test("16: holds what was added until the latency is over", () => {
+  test("06/16: holds what was added until the latency is over", () => {
     const { emitter } = play(
       {},
       [
@@ -50,13 +50,13 @@ describe("Emitter", () => {
     expect(emitter.size).toBe(3);
   });
 
-  test("18: one element and ten iterations give exactly ten emissions, and nothing is left", () => {
+  test("06/18: one element and ten iterations give exactly ten emissions, and nothing is left", () => {
     const { seen, emitter } = play({ iterations: 10, burstSize: 1 }, [[0, word("a")]]);
     expect(seen).toHaveLength(10);
     expect([emitter.size, emitter.deadline]).toEqual([0, Number.POSITIVE_INFINITY]);
   });
 
-  test("20: fifty at once with a burst size of ten give five emissions", () => {
+  test("06/20: fifty at once with a burst size of ten give five emissions", () => {
     const burst = Array.from({ length: 50 }, (_, index) => [0, word(String(index))] as const);
     expect(play({ burstLatencyMs: 800 }, burst).seen).toHaveLength(5);
   });
