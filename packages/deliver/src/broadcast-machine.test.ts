@@ -61,7 +61,7 @@ describe("BroadcastMachine", () => {
     expect(sentIn(driver.submit(3))).toEqual([3]);
   });
 
-  it("matches answers to transactions in order", () => {
+  it("9.16: matches answers to transactions in order", () => {
     const driver = new Driver();
     for (const id of [1, 2]) driver.submit(id);
     driver.connect();
@@ -70,7 +70,7 @@ describe("BroadcastMachine", () => {
     expect(driver.machine).toMatchObject({ pending: 0, deadline: Number.POSITIVE_INFINITY });
   });
 
-  it("keeps at most maxInFlight transactions under way and has room below it", () => {
+  it("9.19: keeps at most maxInFlight transactions under way and has room below it", () => {
     const driver = new Driver({ maxInFlight: 2 });
     for (const id of [1, 2, 3]) driver.submit(id);
     expect(sentIn(driver.connect())).toEqual([1, 2]);
@@ -80,7 +80,7 @@ describe("BroadcastMachine", () => {
     expect(driver.machine.hasRoom).toBe(true);
   });
 
-  it("keeps at most maxInFlightBytes under way, but sends a larger transaction alone", () => {
+  it("9.19: keeps at most maxInFlightBytes under way, but sends a larger transaction alone", () => {
     const driver = new Driver({ maxInFlightBytes: 100 });
     for (const [id, bytes] of [
       [1, 60],
@@ -96,7 +96,7 @@ describe("BroadcastMachine", () => {
     expect(sentIn(driver.respond(200))).toEqual([4]);
   });
 
-  it("sends what was not acknowledged again after a lost connection, in order, and nothing else", () => {
+  it("9.17: sends what was not acknowledged again after a lost connection, in order, and nothing else", () => {
     const driver = new Driver();
     for (const id of [1, 2, 3]) driver.submit(id);
     driver.connect();
@@ -111,7 +111,7 @@ describe("BroadcastMachine", () => {
     expect(sentIn(driver.connect())).toEqual([2, 3, 4]);
   });
 
-  it("leaves the stream on 503, so that later transactions cannot overtake", () => {
+  it("9.18: leaves the stream on 503, so that later transactions cannot overtake", () => {
     const driver = new Driver();
     for (const id of [1, 2]) driver.submit(id);
     driver.connect();
@@ -132,7 +132,7 @@ describe("BroadcastMachine", () => {
     [501, "malformed", "501 NOT_IMPLEMENTED"],
   ] as const;
   for (const [status, code, text] of refusals) {
-    it(`rejects as ${code} on ${text} and goes on`, () => {
+    it(`9.18: rejects as ${code} on ${text} and goes on`, () => {
       const driver = new Driver();
       for (const id of [1, 2]) driver.submit(id);
       driver.connect();
@@ -143,7 +143,7 @@ describe("BroadcastMachine", () => {
     });
   }
 
-  it("gives up all it holds when no answer came for giveUpAfterMs, and says why", () => {
+  it("9.19: gives up all it holds when no answer came for giveUpAfterMs, and says why", () => {
     const driver = new Driver({ giveUpAfterMs: 1_000 });
     for (const id of [1, 2]) driver.submit(id);
     driver.fail("connection refused");
@@ -171,7 +171,7 @@ describe("BroadcastMachine", () => {
     }
   });
 
-  it("refuses more than maxQueued transactions or maxQueuedBytes", () => {
+  it("9.19: refuses more than maxQueued transactions or maxQueuedBytes", () => {
     const byCount = new Driver({ maxInFlight: 1, maxQueued: 2 });
     for (const id of [1, 2]) byCount.submit(id);
     expect(byCount.submit(3)).toMatchObject([{ type: "rejected", id: 3, code: "unavailable" }]);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { broadcastDefaults, deliverDefaults, resolveBroadcastConfig, resolveDeliverConfig } from "./config.js";
 
 describe("resolveDeliverConfig", () => {
-  it("D7: gives the defaults", () => {
+  it("09/D7: gives the defaults", () => {
     expect(resolveDeliverConfig()).toEqual(deliverDefaults);
     expect(resolveBroadcastConfig()).toEqual(broadcastDefaults);
   });

@@ -99,7 +99,7 @@ class Driver {
 }
 
 describe("DeliverMachine connects and asks", () => {
-  it("C1, D1: it dials one orderer, asks once from its height, and waits without a timer", () => {
+  it("09/C1, 09/D1, 9.4: it dials one orderer, asks once from its height, and waits without a timer", () => {
     const driver = new Driver({ height: 7 });
     expect(driver.step({ type: "start" })).toEqual([{ type: "dial", attempt: 1, endpoint: "a" }]);
     expect(driver.connect()).toEqual([
@@ -110,7 +110,7 @@ describe("DeliverMachine connects and asks", () => {
     expect(driver.machine).toMatchObject({ state: "streaming", endpoint: "a", failures: 0, lastFailure: undefined });
   });
 
-  it("takes a block through verify and hand-over before it reads the next", () => {
+  it("9.8, 9.11: takes a block through verify and hand-over before it reads the next", () => {
     const driver = new Driver({ height: 7 }).open();
     const received = receivedBlock(7);
     expect(driver.block(7)).toEqual([{ type: "verify", attempt: 1, blockNumber: 7n, block: received.block }]);
@@ -133,7 +133,7 @@ describe("DeliverMachine connects and asks", () => {
 });
 
 describe("DeliverMachine backs off", () => {
-  it("C2, C3: a failed dial, signature or stream costs one sleep of 100 ms and a closed connection", () => {
+  it("09/C2, 09/C3, 9.12: a failed dial, signature or stream costs one sleep of 100 ms and a closed connection", () => {
     for (const isConnected of [false, true]) {
       const driver = new Driver();
       driver.step({ type: "start" });
@@ -147,7 +147,7 @@ describe("DeliverMachine backs off", () => {
     }
   });
 
-  it("C5: three errors wait 100, 120 and 144 ms", () => {
+  it("09/C5: three errors wait 100, 120 and 144 ms", () => {
     const driver = new Driver();
     driver.step({ type: "start" });
     const slept: number[] = [];
@@ -158,7 +158,7 @@ describe("DeliverMachine backs off", () => {
     expect(slept).toEqual([100, 120, 144]);
   });
 
-  it("C6, C7 adapted: endless errors wait 30 s at most, with jitter, and never end it", () => {
+  it("09/C6, 09/C7, 9.12: endless errors wait 30 s at most, with jitter, and never end it", () => {
     const driver = new Driver({ random: seededRandom(42) });
     driver.step({ type: "start" });
     const slept: number[] = [];
@@ -173,7 +173,7 @@ describe("DeliverMachine backs off", () => {
     expect(driver.machine.state).toBe("connecting");
   });
 
-  it("C8, C9: a block lets the back-off begin anew", () => {
+  it("09/C8, 09/C9, 9.14: a block lets the back-off begin anew", () => {
     const driver = new Driver({ height: 0 });
     driver.step({ type: "start" });
     driver.fail();
@@ -187,7 +187,7 @@ describe("DeliverMachine backs off", () => {
     expect(driver.sleep()).toBe(100);
   });
 
-  it("lets the back-off begin anew after a stream that lasted long without a block", () => {
+  it("9.14: lets the back-off begin anew after a stream that lasted long without a block", () => {
     const driver = new Driver();
     driver.step({ type: "start" });
     for (let errors = 0; errors < 10; errors++) {
@@ -200,7 +200,7 @@ describe("DeliverMachine backs off", () => {
     expect(driver.sleep()).toBe(100);
   });
 
-  it("C12: a status ends the stream, SUCCESS as well as FORBIDDEN", () => {
+  it("09/C12, 9.7: a status ends the stream, SUCCESS as well as FORBIDDEN", () => {
     for (const [status, text] of [
       [200, "status 200 SUCCESS"],
       [403, "status 403 FORBIDDEN"],
@@ -215,7 +215,7 @@ describe("DeliverMachine backs off", () => {
 });
 
 describe("DeliverMachine takes orderers in turn", () => {
-  it("goes to the next orderer at once, and sleeps only when all have failed", () => {
+  it("9.5: goes to the next orderer at once, and sleeps only when all have failed", () => {
     const driver = new Driver({ endpoints: ["a", "b", "c"] });
     driver.step({ type: "start" });
     expect(driver.machine.endpoint).toBe("a");
@@ -229,7 +229,7 @@ describe("DeliverMachine takes orderers in turn", () => {
     expect(driver.machine.endpoint).toBe("a");
   });
 
-  it("counts failures per orderer: a dead one does not slow a live one down", () => {
+  it("9.5: counts failures per orderer: a dead one does not slow a live one down", () => {
     const driver = new Driver({ endpoints: ["dead", "live"], height: 0 });
     driver.step({ type: "start" });
     for (let blockNumber = 0; blockNumber < 20; blockNumber++) {
@@ -246,7 +246,7 @@ describe("DeliverMachine takes orderers in turn", () => {
     expect(driver.machine.position.next).toBe(20n);
   });
 
-  it("begins with any of them", () => {
+  it("9.5: begins with any of them", () => {
     const first = new Set<string | undefined>();
     for (let seed = 0; seed < 50; seed++) {
       const driver = new Driver({ endpoints: ["a", "b", "c"], random: seededRandom(seed) });
@@ -256,7 +256,7 @@ describe("DeliverMachine takes orderers in turn", () => {
     expect(first).toEqual(new Set(["a", "b", "c"]));
   });
 
-  it("C4, C11: leaves an orderer that new endpoints omit, without a sleep", () => {
+  it("09/C4, 09/C11, 9.15: leaves an orderer that new endpoints omit, without a sleep", () => {
     const driver = new Driver().open();
     expect(driver.step({ type: "endpoints", endpoints: ["b"] })).toEqual([
       { type: "close", attempt: 1 },
@@ -264,7 +264,7 @@ describe("DeliverMachine takes orderers in turn", () => {
     ]);
   });
 
-  it("keeps the connection to an orderer that new endpoints keep", () => {
+  it("9.15: keeps the connection to an orderer that new endpoints keep", () => {
     const driver = new Driver().open();
     expect(driver.step({ type: "endpoints", endpoints: ["b", "a"] })).toEqual([]);
     expect(driver.machine).toMatchObject({ endpoint: "a", state: "streaming" });
@@ -303,7 +303,7 @@ describe("DeliverMachine refuses blocks", () => {
     });
   }
 
-  it("C10: one whose verdict is negative", () => {
+  it("09/C10, 9.9: one whose verdict is negative", () => {
     const driver = new Driver().open();
     driver.block(7);
     expect(driver.verdict({ ok: false, reason: "bad-block-signature", detail: "no" })).toMatchObject([
@@ -313,7 +313,7 @@ describe("DeliverMachine refuses blocks", () => {
     ]);
   });
 
-  it("X3: one that does not decode, for example without a header", () => {
+  it("09/X3, 9.9: one that does not decode, for example without a header", () => {
     const driver = new Driver().open();
     expect(driver.step({ type: "undecodable", attempt: 1, detail: "no header" })).toMatchObject([
       { type: "refused", reason: "malformed-block", detail: "no header" },
@@ -324,7 +324,7 @@ describe("DeliverMachine refuses blocks", () => {
 });
 
 describe("DeliverMachine hands over", () => {
-  it("C10 adapted, weakness 3: tries a failed hand-over again, on the same stream, with the same block", () => {
+  it("09/C10, 9.10: tries a failed hand-over again, on the same stream, with the same block", () => {
     const driver = new Driver().open();
     driver.block(7);
     driver.verdict();
@@ -339,7 +339,7 @@ describe("DeliverMachine hands over", () => {
     expect(driver.handedOver(7)).toEqual([{ type: "read", attempt: 1 }]);
   });
 
-  it("X2, weakness 2: a stream that breaks during a hand-over is asked again from the block after it", () => {
+  it("09/X2, 9.10: a stream that breaks during a hand-over is asked again from the block after it", () => {
     const driver = new Driver().open();
     driver.block(7);
     driver.verdict();
@@ -351,7 +351,7 @@ describe("DeliverMachine hands over", () => {
     expect(driver.block(8)).toMatchObject([{ type: "verify", blockNumber: 8n }]);
   });
 
-  it("weakness 6: a verdict or a block of a connection that was given up delivers nothing", () => {
+  it("9.13: a verdict or a block of a connection that was given up delivers nothing", () => {
     const driver = new Driver().open();
     driver.block(7);
     driver.fail();
@@ -377,7 +377,7 @@ describe("DeliverMachine hands over", () => {
 });
 
 describe("DeliverMachine stops", () => {
-  it("D2, D4: closes its connection at once, sets no timer and drops all that follows", () => {
+  it("09/D2, 09/D4: closes its connection at once, sets no timer and drops all that follows", () => {
     const driver = new Driver().open();
     driver.block(7);
     driver.verdict();
@@ -400,7 +400,7 @@ describe("DeliverMachine stops", () => {
 describe("DeliverMachine rewound", () => {
   const at7 = { next: 7n, lastHash: hashOf(6) };
 
-  it("asks again for what was lost after its hand-over, after a pause", () => {
+  it("9.10: asks again for what was lost after its hand-over, after a pause", () => {
     const driver = new Driver({ height: 7 }).open();
     driver.deliver(7);
     driver.deliver(8);

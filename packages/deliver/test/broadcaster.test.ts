@@ -33,7 +33,7 @@ function createScene(options: Partial<BroadcasterOptions> = {}) {
 }
 
 describe("createBroadcaster", () => {
-  it("acknowledges what the orderer acknowledged, with many in flight", async () => {
+  it("9.16: acknowledges what the orderer acknowledged, with many in flight", async () => {
     const { orderer, broadcaster, pass } = createScene();
     const all = Promise.all([1, 2, 3].map((id) => broadcaster.submit(transaction(id))));
     await pass();
@@ -43,7 +43,7 @@ describe("createBroadcaster", () => {
     expect(broadcaster.pending).toBe(0);
   });
 
-  it("sends the same bytes again, in order, when the connection was lost before the acknowledgement", async () => {
+  it("9.17: sends the same bytes again, in order, when the connection was lost before the acknowledgement", async () => {
     const { orderer, broadcaster, pass } = createScene();
     orderer.answer = () => undefined;
     const all = Promise.all([1, 2].map((id) => broadcaster.submit(transaction(id))));
@@ -55,7 +55,7 @@ describe("createBroadcaster", () => {
     expect(orderer.transactions).toEqual([1, 2, 1, 2].map((id) => transaction(id)));
   });
 
-  it("rejects one transaction that the orderer refuses, with the orderer's words", async () => {
+  it("9.18: rejects one transaction that the orderer refuses, with the orderer's words", async () => {
     const { orderer, broadcaster, pass } = createScene();
     orderer.answer = ([id]) => (id === 2 ? { status: 403, info: "who are you" } : { status: 200, info: "" });
     const results = Promise.allSettled([1, 2, 3].map((id) => broadcaster.submit(transaction(id))));

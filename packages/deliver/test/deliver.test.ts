@@ -58,7 +58,7 @@ class Scene {
 }
 
 describe("createDeliver", () => {
-  it("D1, R2: asks for everything from its position on, signed, bound to its time and identity", async () => {
+  it("09/D1, 09/R2, 9.4: asks for everything from its position on, signed, bound to its time and identity", async () => {
     const scene = new Scene();
     await scene.pass();
     const [request] = scene.orderer.requests;
@@ -86,7 +86,7 @@ describe("createDeliver", () => {
     expect(crypto.verifyByChannel("demo", leader.identity, signature, payload)).toEqual({ ok: true });
   });
 
-  it("V2: takes the genesis block of an orderer when it has nothing", async () => {
+  it("09/V2: V2: takes the genesis block of an orderer when it has nothing", async () => {
     const accept = { ok: true } as const;
     const scene = new Scene({ position: positionAfter([]), verify: () => accept });
     scene.orderer.append(...chain(2));
@@ -94,7 +94,7 @@ describe("createDeliver", () => {
     expect(scene.numbers()).toEqual([0n, 1n]);
   });
 
-  it("V2: hands over the orderer's own bytes, in order, as they come", async () => {
+  it("09/V2: V2: hands over the orderer's own bytes, in order, as they come", async () => {
     const blocks = chain(6);
     const scene = new Scene();
     scene.orderer.append(...blocks.slice(0, 4));
@@ -114,7 +114,7 @@ describe("createDeliver", () => {
     });
   });
 
-  it("reads nothing while a block is not in good hands", async () => {
+  it("9.11: reads nothing while a block is not in good hands", async () => {
     let finish = () => {};
     const held: bigint[] = [];
     const onBlock = (number: bigint) => {
@@ -132,7 +132,7 @@ describe("createDeliver", () => {
     expect(held).toEqual([1n, 2n]);
   });
 
-  it("C10, weakness 3: offers a block again until it is taken, without asking the orderer again", async () => {
+  it("09/C10, 9.10: offers a block again until it is taken, without asking the orderer again", async () => {
     let full = 3;
     const taken: bigint[] = [];
     const scene = new Scene({
@@ -149,7 +149,7 @@ describe("createDeliver", () => {
     expect(scene.orderer.requests).toHaveLength(1);
   });
 
-  it("X2: goes on without a verification failure after a stream that broke in the middle", async () => {
+  it("09/X2: goes on without a verification failure after a stream that broke in the middle", async () => {
     const blocks = chain(20);
     const scene = new Scene();
     for (const [at, block] of blocks.entries()) {
@@ -163,7 +163,7 @@ describe("createDeliver", () => {
     expect(scene.orderer.requests.length).toBeGreaterThan(3);
   });
 
-  it("C2, weakness 4: goes on after the signer has failed", async () => {
+  it("09/C2, 9.12: goes on after the signer has failed", async () => {
     let failures = 2;
     const sign = (payload: Uint8Array) => {
       if (failures-- > 0) throw new Error("no key");
@@ -203,7 +203,7 @@ describe("createDeliver", () => {
     expect(scene.numbers()).toEqual([1n, 2n, 3n]);
   });
 
-  it("X1: uses the orderers it is told of while it waits for dead ones", async () => {
+  it("09/X1: uses the orderers it is told of while it waits for dead ones", async () => {
     const clock = new VirtualClock();
     const old = new FakeOrderer("old", clock);
     const rotated = new FakeOrderer("new", clock);
@@ -227,7 +227,7 @@ describe("createDeliver", () => {
     expect(scene.numbers()).toEqual([1n]);
   });
 
-  it("D2, D4: stops at once, also with a hand-over under way, and a second delivery works", async () => {
+  it("09/D2, 09/D4: stops at once, also with a hand-over under way, and a second delivery works", async () => {
     const blocks = chain(3);
     const first = new Scene({ onBlock: () => new Promise(() => {}) });
     first.orderer.append(...blocks);
@@ -246,7 +246,7 @@ describe("createDeliver", () => {
     expect(second.numbers()).toEqual([1n, 2n]);
   });
 
-  it("V1: refuses a config without orderers, and one out of range", () => {
+  it("09/V1: refuses a config without orderers, and one out of range", () => {
     expect(() => new Scene({ endpoints: [] })).toThrow("expected at least one orderer endpoint, got none");
     expect(() => new Scene({ config: { connTimeoutMs: -1 } })).toThrow(/connTimeoutMs/);
     const tls = { cert: new Uint8Array(3), key: new Uint8Array(3) };
@@ -255,7 +255,7 @@ describe("createDeliver", () => {
   });
 });
 
-describe("createDeliver refuses by name and delivers nothing of", () => {
+describe("9.8, 9.9: createDeliver refuses by name and delivers nothing of", () => {
   const [, first] = chain(2) as [Uint8Array, Uint8Array];
   const good = decoded(first);
   const altered = (change: Partial<Block>) => encodeBlock({ ...good, ...change });
@@ -275,7 +275,7 @@ describe("createDeliver refuses by name and delivers nothing of", () => {
     ],
     ["V3: no signature", altered({ metadata: Array(5).fill(new Uint8Array(0)) }), "bad-block-signature"],
     ["V3: the signature of a peer", nextBlock(genesis, { signer: impostor }), "bad-block-signature"],
-    ["X3, weakness 12: no header", withoutHeader, "malformed-block"],
+    ["09/X3: no header", withoutHeader, "malformed-block"],
   ];
   for (const [what, block, reason] of cases) {
     it(what, async () => {
@@ -292,7 +292,7 @@ describe("createDeliver refuses by name and delivers nothing of", () => {
     });
   }
 
-  it("V7: the same block twice", async () => {
+  it("09/V7: the same block twice", async () => {
     const scene = new Scene();
     scene.orderer.append(genesis, first, first);
     await scene.pass(10);
@@ -300,7 +300,7 @@ describe("createDeliver refuses by name and delivers nothing of", () => {
     expect(scene.refusals).toMatchObject([{ blockNumber: 2n, reason: "wrong-block-number" }]);
   });
 
-  it("C12: a status, or bytes that are no response", async () => {
+  it("09/C12: a status, or bytes that are no response", async () => {
     const scene = new Scene();
     await scene.pass();
     scene.orderer.sendStatus(403);

@@ -101,7 +101,7 @@ function response(block: Uint8Array): Buffer {
 }
 
 describe("createDeliver over gRPC with mutual TLS", () => {
-  it("D1: delivers blocks and binds its request to its certificate", async () => {
+  it("09/D1, 9.4: delivers blocks and binds its request to its certificate", async () => {
     const blocks = chain(4);
     const request = pending<Buffer>();
     const address = await serve({
@@ -127,7 +127,7 @@ describe("createDeliver over gRPC with mutual TLS", () => {
     expect(deliver.status).toMatchObject({ state: "streaming", endpoint: address, next: 4n });
   });
 
-  it("leaves an orderer's blocks with the orderer while one is not in good hands", async () => {
+  it("9.11: leaves an orderer's blocks with the orderer while one is not in good hands", async () => {
     const blockBytes = 4 * 1024 * 1024;
     const blocks = chain(21, blockBytes);
     let written = 0;
@@ -159,7 +159,7 @@ describe("createDeliver over gRPC with mutual TLS", () => {
     await until(() => delivered === 20);
   });
 
-  it("C3: reports why an orderer cannot be reached, and goes on trying", async () => {
+  it("09/C3: reports why an orderer cannot be reached, and goes on trying", async () => {
     const address = await serve({});
     await Promise.all(closers.splice(0).map((close) => close()));
     const deliver = startDelivery(address, {});
@@ -167,7 +167,7 @@ describe("createDeliver over gRPC with mutual TLS", () => {
     expect(deliver.status.lastFailure).toBe(`connect ECONNREFUSED ${address}`);
   });
 
-  it("refuses an orderer whose authority it does not trust", async () => {
+  it("9.6: refuses an orderer whose authority it does not trust", async () => {
     const address = await serve({});
     const endpoints = [{ address, tlsRoots: [fixture("stranger-ca.pem")] }];
     const deliver = startDelivery(address, { endpoints });
@@ -182,7 +182,7 @@ describe("createDeliver over gRPC with mutual TLS", () => {
     expect(deliver.status.lastFailure).toMatch(/127\.0\.0\.1 is not in the cert/);
   });
 
-  it("does not take the authorities of the operating system when it has none", async () => {
+  it("9.6: does not take the authorities of the operating system when it has none", async () => {
     const deliver = startDelivery("127.0.0.1:1", { endpoints: [{ address: "127.0.0.1:1" }] });
     await until(() => deliver.status.lastFailure !== undefined);
     expect(deliver.status.lastFailure).toBe("expected TLS roots for orderer 127.0.0.1:1, got none");

@@ -77,7 +77,7 @@ describe("The LevelDB ledger", () => {
     await ledger.close();
   });
 
-  it("takes commits that overlap, in their order", async () => {
+  it("10.27: takes commits that overlap, in their order", async () => {
     const chain = makeChain(500);
     const ledger = await open();
     await Promise.all(chain.map((block, number) => ledger.commit(BigInt(number), block)));
@@ -86,7 +86,7 @@ describe("The LevelDB ledger", () => {
     await ledger.close();
   });
 
-  it("refuses only the bad ones of commits that overlap, and those that build on them", async () => {
+  it("10.28: refuses only the bad ones of commits that overlap, and those that build on them", async () => {
     const chain = makeChain(3);
     const [, foreign = new Uint8Array()] = makeChain(2, { variant: 1 });
     const ledger = await open();
@@ -125,7 +125,7 @@ describe("The LevelDB ledger", () => {
     expect(await codeOf(open(channel))).toBe("invalid-argument");
   });
 
-  it("refuses to be opened twice, and is not harmed by the attempt", async () => {
+  it("10.32: refuses to be opened twice, and is not harmed by the attempt", async () => {
     const ledger = await open();
     expect(await codeOf(open())).toBe("conflict");
     await commitAll(ledger, makeChain(1));

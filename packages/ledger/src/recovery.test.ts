@@ -137,7 +137,7 @@ async function expectRefusal(
   for (const text of texts) expect(error.message).toMatch(text);
 }
 
-describe("A damaged tail", () => {
+describe("10.29: A damaged tail", () => {
   it("is healed when the end of the log is cut off, and said to be lost", async () => {
     cut(log(), 10);
     const ledger = await expectHealed(299n);
@@ -195,7 +195,7 @@ describe("A damaged tail", () => {
   });
 });
 
-describe("Blocks that nobody else has", () => {
+describe("10.29: Blocks that nobody else has", () => {
   const refetchable = false;
   const cure = /restore .*demo from a copy/;
 
@@ -219,7 +219,7 @@ describe("Blocks that nobody else has", () => {
   });
 });
 
-describe("Damage in the middle", () => {
+describe("10.29: Damage in the middle", () => {
   it("is refused by the number of the first missing block when the log has changed there", async () => {
     flip(log(), 100_000);
     await expectRefused(
@@ -370,7 +370,7 @@ describe("A place where no directory can be made", () => {
   });
 });
 
-describe("A damaged height mark", () => {
+describe("10.30: A damaged height mark", () => {
   it.each(["", "garbage", "99"])("costs nothing but its own knowledge when it is %j", async (content) => {
     writeFileSync(join(dir, "demo", "height"), content);
     const ledger = await createLedger({ dir, channel: "demo" });

@@ -48,7 +48,7 @@ async function expectSound(ledger: BlockLedger, transactionBytes: number): Promi
 
 const heightIn = (line: string) => (line.startsWith("height ") ? BigInt(line.slice("height ".length)) : undefined);
 
-describe("A ledger whose process is killed while it commits", () => {
+describe("10.27, 10.30: A ledger whose process is killed while it commits", () => {
   const seed = 20_250_101;
   const random = seededRandom(seed);
   // Some kills come within the first writes, others after LevelDB has moved its log into tables several times.
@@ -90,7 +90,7 @@ describe("A ledger whose process is killed while it commits", () => {
     await ledger.close();
   });
 
-  it("refuses a second process while the first one lives", { timeout: 60_000 }, async () => {
+  it("10.32: refuses a second process while the first one lives", { timeout: 60_000 }, async () => {
     const { lines } = start({ stopAt: 100_000, transactionBytes: 100 });
     for await (const line of lines) if (line === "height 3") break;
     await expect(createLedger({ dir, channel: "demo" })).rejects.toMatchObject({ code: "conflict" });
@@ -100,7 +100,7 @@ describe("A ledger whose process is killed while it commits", () => {
 /** Why the full disk cannot be acted out here; `ulimit` and `prlimit` are Linux'. */
 const noLimits = process.platform === "linux" && hasProgram("prlimit") ? undefined : "needs bash and prlimit";
 
-describe("A ledger whose disk is full", () => {
+describe("10.31: A ledger whose disk is full", () => {
   it("says so, loses nothing, serves reads, and goes on once there is space", { timeout: 60_000 }, async ({ skip }) => {
     skip(noLimits !== undefined, noLimits);
     const { process, lines } = start({ stopAt: 200, transactionBytes: 30_000, limitKiB: 2048 });

@@ -20,7 +20,7 @@ async function isOver(added: PromiseLike<void> | void): Promise<boolean> {
   return over;
 }
 
-test("Backlog lets one add until so much is under way, and then when there is room", async () => {
+test("11.5: Backlog lets one add until so much is under way, and then when there is room", async () => {
   const backlog = new Backlog<string>({ maxItems: 2, maxBytes: 100 });
   const [first, second] = [task(), task()];
   expect(backlog.add("a", 1, first.work)).toBeUndefined();

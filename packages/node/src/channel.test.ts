@@ -74,7 +74,7 @@ function follow(channel: Channel, options?: Parameters<Channel["blocks"]>[0]) {
 }
 
 describe("publishing", () => {
-  test("waits while the buffer is full, and goes on when a commit has made room", async () => {
+  test("9.3, 10.7: waits while the buffer is full, and goes on when a commit has made room", async () => {
     const { channel, control, release } = await leader(2);
     control.isHolding = true;
     const state = feed(channel, makeChain(10));

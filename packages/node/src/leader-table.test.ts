@@ -13,20 +13,20 @@ beforeEach(() => {
 });
 const leaders = (now: number) => table.leaders(now).map(({ pkiId: author }) => author);
 
-test("LeaderTable names who declared itself, until the threshold is over", () => {
+test("8.5: LeaderTable names who declared itself, until the threshold is over", () => {
   table.add(said(a, 1n), 0);
   table.add(said(b, 1n, false), 0);
   expect(table.leaders(4_000)).toEqual([{ pkiId: a, lastSeenMs: 4_000 }]);
   expect([leaders(10_000), leaders(10_001)]).toEqual([[a], []]);
 });
 
-test("LeaderTable takes a proposal for the end of what its author declared before", () => {
+test("8.5: LeaderTable takes a proposal for the end of what its author declared before", () => {
   table.add(said(a, 1n), 0);
   table.add(said(a, 2n, false), 5_000);
   expect(leaders(5_000)).toEqual([]);
 });
 
-test("E26: LeaderTable refuses what is not newer by incarnation, then sequence, and forgets after twenty thresholds", () => {
+test("08/E26, 8.3: LeaderTable refuses what is not newer by incarnation, then sequence, and forgets after twenty thresholds", () => {
   table.add(said(a, 5n), 0);
   expect([said(a, 5n), said(a, 4n), said(a, 9n, true, 0n)].map((one) => table.add(one, 1))).toEqual([
     false,

@@ -21,7 +21,7 @@ function says(crypto: FakeCrypto, sequence: bigint, isDeclaration = true) {
 }
 
 describe("leadership messages", () => {
-  test("show who leads, as long as it declares itself", async () => {
+  test("8.5: show who leads, as long as it declares itself", async () => {
     const { channel, crypto, say, node } = await befriend(scene);
     expect(await say(says(crypto, 1n, false))).toEqual([]);
     expect(channel.leaders).toEqual([]);
@@ -36,7 +36,16 @@ describe("leadership messages", () => {
     expect([channel.leaders, channel.isLeader, node.drops.get("gate/not-served")]).toEqual([[], false, undefined]);
   });
 
-  test("are passed on to nobody", async () => {
+  test("8.1: change nothing for a static leader, which sends none itself", async () => {
+    const { channel, crypto, say, heard } = await befriend(scene, { leader: true });
+    await say(sealed(info(crypto, 1n), crypto));
+    expect(await say(says(crypto, 2n))).toEqual([]);
+    await scene.run(30_000);
+    expect(channel.isLeader).toBe(true);
+    expect(heard.map(({ type }) => type)).not.toContain("leadership");
+  });
+
+  test("8.4: are passed on to nobody", async () => {
     const { crypto, say, to } = await befriend(scene);
     const other = scene.stranger("other");
     for (const message of [alive(other.crypto, 1n), info(other.crypto, 1n)]) {
@@ -48,7 +57,7 @@ describe("leadership messages", () => {
     expect(other.heard.map(({ type }) => type)).not.toContain("leadership");
   });
 
-  test("E26: are refused when they are no news, before a signature is checked; forged ones by name", async () => {
+  test("08/E26, 8.2, 8.3: are refused when they are no news, before a signature is checked; forged ones by name", async () => {
     const { crypto, channel, say, costOf } = await befriend(scene);
     await say(says(crypto, 5n));
     expect(await say(says(crypto, 5n))).toEqual(["gate/not-news"]);
@@ -62,7 +71,7 @@ describe("leadership messages", () => {
     expect(channel.leaders).toHaveLength(1);
   });
 
-  test("E22: are taken only of and from our organization, and of authors whose identity is known", async () => {
+  test("08/E22, 8.2: are taken only of and from our organization, and of authors whose identity is known", async () => {
     const own = await befriend(scene);
     const foreign = scene.stranger("foreign", "org2");
     foreign.comm.send(own.to, sealed(alive(foreign.crypto, 1n), foreign.crypto));
@@ -78,7 +87,7 @@ describe("leadership messages", () => {
     expect(own.channel.leaders).toHaveLength(1);
   });
 
-  test("in a flood cost no more signatures than anybody needs", async () => {
+  test("8.2: in a flood cost no more signatures than anybody needs", async () => {
     const { comm, crypto, to, node } = await befriend(scene, { config: { maxQuestionsPerSecond: 5 } });
     for (let sequence = 1n; sequence <= 50n; sequence++) comm.send(to, says(crypto, sequence));
     await scene.run(1);

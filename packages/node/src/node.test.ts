@@ -357,6 +357,18 @@ describe("the gate refuses, counts and goes on", () => {
     expect(answer).toMatchObject({ nonce: 5n, channel: channelName, tag: "chan-or-org" });
   });
 
+  test("10.15: a request for blocks of a peer that may not read the channel, by what its handshake signed", async () => {
+    const { ledger, say, heard } = await setUp();
+    await ledger.commit(0n, makeFakeBlock({ channel: channelName, number: 0n, data: [utf8.encode("x")] }));
+    const request = unsigned(stateRequest({ channel: channelName, nonce: 5n, start: 0n, end: 0n }));
+    scene.trust.setChannel(channelName, ["org2"]);
+    expect(await say(request)).toEqual(["gate/policy-not-satisfied"]);
+    expect(heard.map(({ type }) => type)).not.toContain("state-response");
+    scene.trust.setChannel(channelName, ["org1"]);
+    await say(request);
+    expect(heard.map(({ type }) => type)).toContain("state-response");
+  });
+
   test("what this version does not serve", async () => {
     const { say } = await setUp();
     expect(await say(unsigned(updateMessage({ channel: channelName, pullType: "block" })))).toEqual([

@@ -42,7 +42,7 @@ async function settle(): Promise<void> {
 }
 
 describe("private data that is pushed", () => {
-  test("is acknowledged with its nonce when it is stored, and not before", async () => {
+  test("11.3: is acknowledged with its nonce when it is stored, and not before", async () => {
     const seen: PrivateDataPeer[] = [];
     let stored = () => {};
     const store = (_: unknown, from: PrivateDataPeer) => {
@@ -68,7 +68,7 @@ describe("private data that is pushed", () => {
     expect(node.drops.get("gate/not-stored")).toBeUndefined();
   });
 
-  test("P14: is acknowledged with the reason when it is not stored, and strangers learn nothing of this machine", async () => {
+  test("11/P14, 11.3: P14: is acknowledged with the reason when it is not stored, and strangers learn nothing of this machine", async () => {
     const failures = [new GossipError("storage", "the store is full"), new Error("ENOSPC: /var/secret")];
     const { say, heardOf } = await met({ store: () => Promise.reject(failures.shift()) });
     expect(await say(push(1n))).toEqual(["gate/not-stored"]);
@@ -80,14 +80,14 @@ describe("private data that is pushed", () => {
     ]);
   });
 
-  test("P14: is acknowledged with an error where none is kept", async () => {
+  test("11/P14, 11.4: P14: is acknowledged with an error where none is kept", async () => {
     const { say, heardOf } = await met(undefined);
     await say(push(1n));
     await settle();
     expect(heardOf("ack").map(({ error }) => error)).toEqual(["this peer keeps no private data"]);
   });
 
-  test("P14: gets no answer when it has no set, is of another channel, or its sender may not read the channel", async () => {
+  test("11/P14, 11.2: P14: gets no answer when it has no set, is of another channel, or its sender may not read the channel", async () => {
     const stored: unknown[] = [];
     const { say, heardOf } = await met({ store: async (payload) => void stored.push(payload) });
     const empty = privateDataMessage({ channel: channelName });
@@ -100,7 +100,7 @@ describe("private data that is pushed", () => {
     expect([heardOf("ack"), stored]).toEqual([[], []]);
   });
 
-  test("is taken of another organization of the channel, and not of one outside", async () => {
+  test("11.2: is taken of another organization of the channel, and not of one outside", async () => {
     const inside = await met({}, {}, "org2");
     await inside.say(push(1n));
     await settle();
@@ -111,7 +111,7 @@ describe("private data that is pushed", () => {
     expect(await outside.say(push(1n))).toEqual(["gate/sender-not-in-channel"]);
   });
 
-  test("holds up nothing else of its sender, until too much of it is under way; then nothing is lost", async () => {
+  test("11.5: holds up nothing else of its sender, until too much of it is under way; then nothing is lost", async () => {
     const waiting: (() => void)[] = [];
     const store = () => new Promise<void>((resolve) => waiting.push(resolve));
     const { comm, to, heardOf } = await met({ store }, { maxPrivateDataTasks: 3 });
@@ -131,7 +131,7 @@ describe("private data that is pushed", () => {
 });
 
 describe("questions for private data", () => {
-  test("get exactly one response, with the nonce, of our channel, and what there is", async () => {
+  test("11.1, 11.6: get exactly one response, with the nonce, of our channel, and what there is", async () => {
     const asked: unknown[] = [];
     const answer: PrivateDataHandler["answer"] = async (digests, { pkiId }) => {
       asked.push([digests, pkiId]);
@@ -146,7 +146,7 @@ describe("questions for private data", () => {
     ]);
   });
 
-  test("get an empty response where none is kept, and where looking it up fails", async () => {
+  test("11.6: get an empty response where none is kept, and where looking it up fails", async () => {
     const nowhere = await met(undefined);
     await nowhere.say(ask(1n));
     await settle();
@@ -160,7 +160,7 @@ describe("questions for private data", () => {
     expect(failing.node.drops.get("gate/not-answered")).toBe(1);
   });
 
-  test("of who may not read the channel get none", async () => {
+  test("11.6: of who may not read the channel get none", async () => {
     const { say, heardOf } = await met({});
     scene.trust.setChannel(channelName, ["org2"]);
     expect(await say(ask(1n))).toEqual(["gate/policy-not-satisfied"]);
@@ -168,7 +168,7 @@ describe("questions for private data", () => {
     expect(heardOf("private-data-response")).toEqual([]);
   });
 
-  test("are answered up to a number of digests, and of bytes", async () => {
+  test("11.7: are answered up to a number of digests, and of bytes", async () => {
     const asked: number[] = [];
     const answer: PrivateDataHandler["answer"] = async (digests) => {
       asked.push(digests.length);
@@ -190,7 +190,7 @@ describe("questions for private data", () => {
   });
 });
 
-test("responses and acks that nobody asked for are dropped and counted", async () => {
+test("11.8: responses and acks that nobody asked for are dropped and counted", async () => {
   const { say } = await met({});
   expect(await say(unsigned(privateDataResponse({ channel: channelName })))).toEqual(["gate/unsolicited"]);
   expect(await say(unsigned(acknowledgement()))).toEqual(["gate/unsolicited"]);

@@ -16,7 +16,7 @@ function text({ ids, reason }: Cut): string {
   return `${ids.join(",")} by ${reason}`;
 }
 
-describe("BlockCutter cuts", () => {
+describe("9.21: BlockCutter cuts", () => {
   const cases: readonly (readonly [string, readonly number[], readonly string[], string])[] = [
     ["nothing before a limit", [10, 10], [], "1,2 by time"],
     ["by count at maxMessageCount", [10, 10, 10], ["1,2,3 by count"], ""],

@@ -5,7 +5,7 @@ function transaction(id: number, bytes = 4): Uint8Array {
   return new Uint8Array(bytes).fill(id);
 }
 
-describe("RecentTransactions", () => {
+describe("9.24: RecentTransactions", () => {
   it("forgets the oldest beyond maxRecent or maxRecentBytes", () => {
     const recent = new RecentTransactions({ maxRecent: 3, maxRecentBytes: 100 });
     for (const hash of ["a", "b", "c", "d"]) recent.add(hash, 10);

@@ -137,7 +137,7 @@ function createScene(options: { readonly maxPending?: number; readonly maxPendin
 }
 
 describe("Broadcast service", () => {
-  it("acknowledges no transaction before its block is written", async () => {
+  it("9.20: acknowledges no transaction before its block is written", async () => {
     const scene = createScene();
     const stream = scene.broadcast();
     stream.offer(scene.ordering.transaction("a"));
@@ -159,7 +159,7 @@ describe("Broadcast service", () => {
     expect(stream.responses.map((response) => response?.status)).toEqual([200, 400, 200]);
   });
 
-  it("answers 503 when a block cannot be written, ends the stream, and orders nothing that came behind", async () => {
+  it("9.23: answers 503 when a block cannot be written, ends the stream, and orders nothing that came behind", async () => {
     const scene = createScene({ maxPending: 2 });
     const stream = scene.broadcast();
     scene.ledger.failWith("no space left on device");
@@ -205,7 +205,7 @@ describe("Broadcast service", () => {
     expect(scene.blockSizes()).toEqual([1, 1]);
   });
 
-  it("reads no further while the channel is full", async () => {
+  it("9.25: reads no further while the channel is full", async () => {
     const scene = createScene({ maxPending: 1 });
     const stream = scene.broadcast();
     expect(stream.offer(scene.ordering.transaction("a"))).toBe(true);

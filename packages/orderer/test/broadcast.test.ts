@@ -38,7 +38,7 @@ describe("Broadcast orders", () => {
     }
   });
 
-  it("the same transaction once, however often it is submitted", async () => {
+  it("9.24: the same transaction once, however often it is submitted", async () => {
     const { ordering, client } = await openScene();
     const [a, b] = [ordering.transaction("a"), ordering.transaction("b")];
     expect(await broadcast(client, [a, b, a, a])).toEqual([200, 200, 200, 200]);
@@ -123,7 +123,7 @@ describe("Broadcast orders", () => {
   });
 });
 
-describe("Broadcast refuses", () => {
+describe("9.22: Broadcast refuses", () => {
   const ordering = createTestOrdering();
   const envelope = (options: {
     readonly type?: HeaderType;

@@ -23,7 +23,7 @@ async function openWithBlocks() {
   return scene;
 }
 
-describe("Deliver sends", () => {
+describe("9.26: Deliver sends", () => {
   const cases: readonly (readonly [string, TestSeek, readonly (bigint | number)[]])[] = [
     ["all blocks from oldest to newest", {}, [0n, 1n, 2n, 3n, 200]],
     ["the newest block", { start: { type: "newest" } }, [3n, 200]],
@@ -72,7 +72,7 @@ describe("Deliver sends", () => {
     expect(await stream.ended).toMatchObject({ code: 0 });
   });
 
-  it("headers with signatures only when asked so, but configurations whole", async () => {
+  it("9.27: headers with signatures only when asked so, but configurations whole", async () => {
     const { client } = await openWithBlocks();
     const stream = client.deliver();
     stream.send(ordering.seek({ contentType: "header-with-sig" }));
@@ -99,7 +99,7 @@ describe("Deliver sends", () => {
   });
 });
 
-describe("Deliver refuses", () => {
+describe("9.26: Deliver refuses", () => {
   const now = () => systemWallClock.nowNanos();
   const cases: readonly (readonly [string, number, () => Uint8Array])[] = [
     ["bytes that are no envelope", 400, () => new Uint8Array([0xff])],

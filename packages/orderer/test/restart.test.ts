@@ -17,7 +17,7 @@ import { atEnd, broadcast, connect, openScene, readChain, temporaryFolder, texts
 const ordering = createTestOrdering();
 
 describe("An orderer that is started again", () => {
-  it("continues its chain, and knows what it ordered before", async () => {
+  it("9.24: continues its chain, and knows what it ordered before", async () => {
     const fileSystemPath = await temporaryFolder();
     const [a, b, c] = ["a", "b", "c"].map((text) => ordering.transaction(text)) as [Uint8Array, Uint8Array, Uint8Array];
     const first = await openScene({ ordering, fileSystemPath });
@@ -105,7 +105,7 @@ describe("An orderer does not start", () => {
     expect(await failureOf({ fileSystemPath: folder })).toMatchObject({ code: "conflict" });
   });
 
-  it("with a ledger that has lost blocks, however often it is tried", async () => {
+  it("9.28: with a ledger that has lost blocks, however often it is tried", async () => {
     const { folder, orderer, client } = await openScene({ ordering });
     for (const text of ["a", "b", "c"]) expect(await broadcast(client, [ordering.transaction(text)])).toEqual([200]);
     await orderer.close();
@@ -121,7 +121,7 @@ describe("An orderer does not start", () => {
     }
   });
 
-  it("with a ledger that began with another genesis block", async () => {
+  it("9.28: with a ledger that began with another genesis block", async () => {
     const { folder, orderer } = await openScene({ ordering });
     await orderer.close();
     const [org1, org2] = ["Org1MSP", "Org2MSP"].map(createTestOrganization) as [TestOrganizationOf, TestOrganizationOf];

@@ -56,7 +56,7 @@ describe("createPeer", () => {
     expect(second.channels.get("demo")?.height).toBe(2n);
   });
 
-  it("pulls as leader and pushes to the other peers of its organization", async () => {
+  it("9.1, 9.2: pulls as leader and pushes to the other peers of its organization", async () => {
     const trial = new TrialNetwork();
     const orderer = new FakeOrderer(trial.blocks);
     const leader = await start(configOf(trial, "peer0", { orgLeader: true }), { connectOrderer: orderer.connect });

@@ -14,7 +14,7 @@ function onceWrong(name: string, height: number, wrong: ReturnType<typeof payloa
 }
 
 describe("The requester begins", () => {
-  it("a moment after news of a greater height, not after the check interval", () => {
+  it("10.13: a moment after news of a greater height, not after the check interval", () => {
     const stage = new Stage({ blocks: first(1) });
     stage.clock.runFor(5000);
     stage.meet(honestPeer("a", first(10)));
@@ -24,7 +24,7 @@ describe("The requester begins", () => {
     expect(stage.all("request")).toHaveLength(1);
   });
 
-  it("not at all while pushes bring the blocks", () => {
+  it("10.13: not at all while pushes bring the blocks", () => {
     const stage = new Stage({ blocks: first(1) });
     stage.meet(honestPeer("a", first(50)));
     for (let number = 1; number < 50; number++) {
@@ -45,7 +45,7 @@ describe("The requester begins", () => {
     expect(stage.last("request")).toMatchObject({ start: 2n, end: 12n });
   });
 
-  it("of what pushed blocks leave out when a peer says that it has it, for who pushes need not have committed", () => {
+  it("10.16: of what pushed blocks leave out when a peer says that it has it, for who pushes need not have committed", () => {
     const stage = new Stage({ blocks: first(3) });
     stage.peers = [{ ...honestPeer("a", first(8)), height: 3n }];
     stage.pushBlock(chain, 4, peerId("a"));
@@ -57,7 +57,7 @@ describe("The requester begins", () => {
     expect(stage.state.height).toBe(5n);
   });
 
-  it("within the check interval even if nobody tells it", () => {
+  it("10.13: within the check interval even if nobody tells it", () => {
     const stage = new Stage({ blocks: first(1) });
     stage.clock.runFor(1000);
     stage.peers = [honestPeer("a", first(3))];
@@ -78,7 +78,7 @@ describe("The requester begins", () => {
 });
 
 describe("The requester goes on", () => {
-  it("with the next range as soon as one is taken: 5000 blocks take a round trip per 11", () => {
+  it("10.20: with the next range as soon as one is taken: 5000 blocks take a round trip per 11", () => {
     const stage = new Stage({ blocks: first(1) });
     stage.meet(honestPeer("a", chain, 10));
     stage.clock.runFor(200 + Math.ceil(5000 / 11) * 10);
@@ -86,7 +86,7 @@ describe("The requester goes on", () => {
     expect(stage.all("request")).toHaveLength(Math.ceil(5000 / 11));
   });
 
-  it("never asking for more than 11 blocks, nor for what it holds", () => {
+  it("10.2, 10.16: never asking for more than 11 blocks, nor for what it holds", () => {
     const stage = new Stage({ blocks: first(1), commitMs: 5 });
     for (const number of [4, 5, 16]) stage.pushBlock(chain, number);
     stage.meet(honestPeer("a", first(40)));
@@ -103,7 +103,7 @@ describe("The requester goes on", () => {
     ]);
   });
 
-  it("only when a batch has room, while the ledger is slow", () => {
+  it("10.20: only when a batch has room, while the ledger is slow", () => {
     const stage = new Stage({ blocks: first(1), commitMs: 1000, config: { blockBufferSize: 10 } });
     stage.meet(honestPeer("a", first(100)));
     stage.clock.runFor(1000);
@@ -114,7 +114,7 @@ describe("The requester goes on", () => {
     expect(stage.drops).toEqual([]);
   });
 
-  it("only when there is room for bytes, while the ledger is slow, and takes the nearest blocks first", () => {
+  it("10.6: only when there is room for bytes, while the ledger is slow, and takes the nearest blocks first", () => {
     const blockBufferBytes = 3 * (chain[1]?.length ?? 0);
     const stage = new Stage({ blocks: first(1), commitMs: 1000, config: { blockBufferBytes } });
     const honest = honestPeer("a", first(12));
@@ -201,7 +201,7 @@ describe("A peer that cannot or will not serve", () => {
     expect(stage.state.height).toBe(12n);
   });
 
-  it("loses to others once it has failed, however high it claims to be", () => {
+  it("10.14, 10.17: loses to others once it has failed, however high it claims to be", () => {
     const stage = new Stage({ blocks: first(1), config: { responseTimeoutMs: 1000 } });
     stage.meet(silentPeer("liar", 10n ** 18n), honestPeer("a", first(500)), honestPeer("b", first(505)));
     stage.clock.runFor(3000);
@@ -219,7 +219,7 @@ describe("A peer that cannot or will not serve", () => {
     expect(stage.all("commit").map(({ blockNumber }) => blockNumber)).toEqual([10n, 11n, 12n]);
   });
 
-  it("rests twice as long after each failure in a row", () => {
+  it("10.17: rests twice as long after each failure in a row", () => {
     const stage = new Stage({ blocks: first(1), config: { checkIntervalMs: 1_000_000, maxRetries: 4 } });
     stage.meet({ ...silentPeer("a", 12n), answer: () => ({ afterMs: 0, payloads: [] }) });
     stage.clock.runFor(60_000);
@@ -238,7 +238,7 @@ describe("A peer that cannot or will not serve", () => {
     expect(restsUntil).toBe(stage.clock.now() + 500);
   });
 
-  it("gives what the gate accepted of a response and is left for the rest", () => {
+  it("10.19: gives what the gate accepted of a response and is left for the rest", () => {
     const stage = new Stage({ blocks: first(1) });
     const bad = { afterMs: 10, payloads: payloadsOf(chain, 1n, 4n), refused: "signature of block 5" };
     stage.meet({ ...silentPeer("bad", 12n), answer: () => bad });
@@ -252,7 +252,7 @@ describe("A peer that cannot or will not serve", () => {
 });
 
 describe("A late answer", () => {
-  it("is welcome while another peer is asked", () => {
+  it("10.18: is welcome while another peer is asked", () => {
     const stage = new Stage({ blocks: first(1) });
     stage.meet({ ...honestPeer("slow", first(12), 3500) });
     stage.clock.runFor(1000);
@@ -272,7 +272,7 @@ describe("A late answer", () => {
     expect(stage.drops).toEqual(["unexpected-response"]);
   });
 
-  it("counts only from the peer that was asked", () => {
+  it("10.18: counts only from the peer that was asked", () => {
     const stage = new Stage({ blocks: first(1) });
     stage.meet(silentPeer("a", 12n), silentPeer("b", 5n));
     stage.clock.runFor(200);

@@ -8,7 +8,7 @@ const first = (length: number) => chain.slice(0, length);
 const manualCommits = { commitMs: Number.POSITIVE_INFINITY };
 
 describe("The committer", () => {
-  it("has one commit under way at a time", () => {
+  it("10.9: has one commit under way at a time", () => {
     const stage = new Stage({ blocks: first(1), ...manualCommits });
     for (const number of [1, 2, 3]) stage.pushBlock(chain, number);
     expect(stage.all("commit")).toHaveLength(1);
@@ -22,7 +22,7 @@ describe("The committer", () => {
     expect(stage.last("commit").data).toBe(chain[1]);
   });
 
-  it("keeps the first of two copies", () => {
+  it("10.4: keeps the first of two copies", () => {
     const stage = new Stage({ blocks: first(1), ...manualCommits });
     const other = makeChain(3, { variant: 3 });
     stage.pushBlock(chain, 2);
@@ -33,7 +33,7 @@ describe("The committer", () => {
     expect(stage.last("commit").data).toBe(chain[2]);
   });
 
-  it("moves the height only when the ledger has the block", () => {
+  it("10.9, 10.12: moves the height only when the ledger has the block", () => {
     const stage = new Stage({ blocks: first(1), ...manualCommits });
     stage.pushBlock(chain, 1);
     expect(stage.state.height).toBe(1n);
@@ -46,7 +46,7 @@ describe("The committer", () => {
     expect(() => stage.push({ type: "committed", blockNumber: 1n })).toThrow("got 1");
   });
 
-  it("waits longer after each failed commit, up to a limit, and shows the stall meanwhile", () => {
+  it("10.10: waits longer after each failed commit, up to a limit, and shows the stall meanwhile", () => {
     const stage = new Stage({ blocks: first(1), config: { commitRetryMs: 100, maxCommitRetryMs: 500 } });
     stage.ledger.failWith("disk full");
     stage.pushBlock(chain, 1);
@@ -71,7 +71,7 @@ describe("The committer", () => {
     expect(stage.all("commit")).toHaveLength(1);
   });
 
-  it("drops a block that the ledger refuses, names its sender, and seeks another copy", () => {
+  it("10.11: drops a block that the ledger refuses, names its sender, and seeks another copy", () => {
     const stage = new Stage({ blocks: first(1), commitMs: 1 });
     const forged = makeChain(2, { variant: 9 });
     stage.peers = [honestPeer("good", first(3))];
@@ -92,7 +92,7 @@ describe("The committer", () => {
 describe("The buffer", () => {
   const bytes = chain[1]?.length ?? 0;
 
-  it("takes no block once it holds its bytes, except a nearer one, which evicts the farthest", () => {
+  it("10.6: takes no block once it holds its bytes, except a nearer one, which evicts the farthest", () => {
     const stage = new Stage({ blocks: first(1), ...manualCommits, config: { blockBufferBytes: 3 * bytes } });
     for (const number of [10, 11, 12]) stage.pushBlock(chain, number);
     expect(stage.state.refusal(13n)).toBe("no-room");
@@ -124,7 +124,7 @@ describe("The buffer", () => {
     expect(stage.state.height).toBe(2n);
   });
 
-  it("says when there is room again after it was full, and only then", () => {
+  it("10.7: says when there is room again after it was full, and only then", () => {
     const stage = new Stage({ blocks: first(1), ...manualCommits, config: { blockBufferSize: 2 } });
     for (const number of [1, 2, 3]) stage.deliverBlock(chain, number);
     expect(stage.state.room).toBe(true);
@@ -137,7 +137,7 @@ describe("The buffer", () => {
     expect(stage.all("room")).toHaveLength(1);
   });
 
-  it("reports stragglers at most once per check interval", () => {
+  it("10.8: reports stragglers at most once per check interval", () => {
     const long = makeChain(300);
     const stage = new Stage({ blocks: long.slice(0, 1), config: { enabled: false, checkIntervalMs: 1000 } });
     for (let number = 150; number < 160; number++) stage.pushBlock(long, number);

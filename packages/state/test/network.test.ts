@@ -97,7 +97,7 @@ class Peer {
 }
 
 describe("Peers with nothing but state transfer", () => {
-  it("S20: bring ten blocks of one boot peer to all fifteen", () => {
+  it("10/S20: bring ten blocks of one boot peer to all fifteen", () => {
     const chain = makeChain(11);
     const network = new Network();
     const boots = [network.add("boot0", chain)];
@@ -107,7 +107,7 @@ describe("Peers with nothing but state transfer", () => {
     for (const { ledger } of [...boots, ...others]) expect(ledger.height).toBe(11n);
   });
 
-  it("S26: reach the height of those that run after the others of their organization have gone", () => {
+  it("10/S26: reach the height of those that run after the others of their organization have gone", () => {
     const chain = makeChain(120);
     const network = new Network();
     const leader = network.add("org1-leader", chain.slice(0, 60));

@@ -12,13 +12,13 @@ const bufferAt = (height: bigint) => new PayloadBuffer({ height, maxBlocks: 40, 
 const block = (blockNumber: bigint) => ({ blockNumber, data: new Uint8Array(10), source: "push" }) as const;
 
 describe("Page 10 §16, the payload buffer", () => {
-  it("S1: expects the number it was made with", () => {
+  it("10/S1, 10.1: expects the number it was made with", () => {
     const buffer = bufferAt(10n);
     expect(buffer.height).toBe(10n);
     expect(buffer.firstMissing).toBe(10n);
   });
 
-  it("S2: refuses what lies below the height, and keeps what lies at it", () => {
+  it("10/S2: refuses what lies below the height, and keeps what lies at it", () => {
     const buffer = bufferAt(5n);
     expect(buffer.refusal(4n, 20)).toBe("stale");
     expect(buffer.refusal(5n, 20)).toBeUndefined();
@@ -27,14 +27,14 @@ describe("Page 10 §16, the payload buffer", () => {
     expect(buffer.blocks).toBe(1);
   });
 
-  it("S3: the block at the height leaves at once for the ledger", () => {
+  it("10/S3: the block at the height leaves at once for the ledger", () => {
     const stage = new Stage({ blocks: first(1) });
     stage.clock.runFor(100);
     stage.pushBlock(chain, 1);
     expect(stage.last("commit")).toMatchObject({ blockNumber: 1n, data: chain[1] });
   });
 
-  it("S4: takes one of ten copies, commits it once, and drops the others as duplicates", () => {
+  it("10/S4: takes one of ten copies, commits it once, and drops the others as duplicates", () => {
     const stage = new Stage({ blocks: first(7), commitMs: 100 });
     for (let copy = 1; copy <= 10; copy++) stage.pushBlock(chain, 7);
     expect(stage.state.buffered.blocks).toBe(1);
@@ -45,7 +45,7 @@ describe("Page 10 §16, the payload buffer", () => {
     expect(stage.drops.at(-1)).toBe("stale");
   });
 
-  it("S5: is empty after each full drain, and goes on with the next number", () => {
+  it("10/S5: is empty after each full drain, and goes on with the next number", () => {
     const buffer = bufferAt(1n);
     buffer.add(block(1n));
     buffer.add(block(2n));
@@ -65,7 +65,7 @@ describe("Page 10 §16, the payload buffer", () => {
 });
 
 describe("Page 10 §16, configuration", () => {
-  it("S6: has the reference's defaults, except that transfer is on", () => {
+  it("10/S6: has the reference's defaults, except that transfer is on", () => {
     expect(resolveStateConfig()).toMatchObject({
       enabled: true,
       checkIntervalMs: 10_000,
@@ -77,7 +77,7 @@ describe("Page 10 §16, configuration", () => {
     });
   });
 
-  it("S7: takes over each value that is given", () => {
+  it("10/S7: takes over each value that is given", () => {
     const given = {
       enabled: false,
       checkIntervalMs: 1,
@@ -90,7 +90,7 @@ describe("Page 10 §16, configuration", () => {
     expect(resolveStateConfig(given)).toEqual({ ...stateDefaults, ...given });
   });
 
-  it("S8: reports a straggler if transfer is off, it is no static leader and more than 100 blocks behind", () => {
+  it("10/S8, 10.8: reports a straggler if transfer is off, it is no static leader and more than 100 blocks behind", () => {
     const reports = (options: { enabled?: boolean; staticLeader?: boolean; blockNumber?: number }) => {
       const { enabled = false, staticLeader = false, blockNumber = 300 } = options;
       const stage = new Stage({ blocks: first(100), config: { enabled }, staticLeader });
@@ -105,7 +105,7 @@ describe("Page 10 §16, configuration", () => {
     expect(reports({ enabled: true })).toBe(0);
   });
 
-  it("S24: with batch size 10, 10 to 5 and 10 to 30 are invalid ranges and 10 to 20 is valid", () => {
+  it("10/S24, 10.22: with batch size 10, 10 to 5 and 10 to 30 are invalid ranges and 10 to 20 is valid", () => {
     const stage = new Stage({ blocks: first(40), config: { batchSize: 10 } });
     const request = (start: bigint, end: bigint) =>
       stage.push({ type: "state-request", from: peerId("a"), nonce: start + end, start, end });
@@ -119,13 +119,13 @@ describe("Page 10 §16, configuration", () => {
 });
 
 describe("Page 10 §16, committing", () => {
-  it("S9: answers a request whose start lies above its end with no blocks, where the reference is silent", () => {
+  it("10/S9, 10.22: answers a request whose start lies above its end with no blocks, where the reference is silent", () => {
     const stage = new Stage({ blocks: first(10) });
     stage.push({ type: "state-request", from: peerId("a"), nonce: 3n, start: 5n, end: 4n });
     expect(stage.all("respond")).toEqual([{ type: "respond", to: peerId("a"), nonce: 3n, payloads: [] }]);
   });
 
-  it("S13: takes pushes up to 19 above the height, and refuses all beyond", () => {
+  it("10/S13, 10.3: takes pushes up to 19 above the height, and refuses all beyond", () => {
     const stage = new Stage({ blocks: first(1), commitMs: Number.POSITIVE_INFINITY, config: { enabled: false } });
     for (const number of [1, 2, 3, 4]) stage.pushBlock(chain, number);
     for (let number = 10; number <= 20; number++) stage.pushBlock(chain, number);
@@ -137,7 +137,7 @@ describe("Page 10 §16, committing", () => {
     expect(stage.all("commit").map(({ blockNumber }) => blockNumber)).toEqual([1n]);
   });
 
-  it("S14: commits each of 500 blocks once and in order, from the ordering service and from pushes at random", () => {
+  it("10/S14, 10.9: commits each of 500 blocks once and in order, from the ordering service and from pushes at random", () => {
     const stage = new Stage({ blocks: first(1), commitMs: 2 });
     let next = 1;
     let pushes = 250;
@@ -150,7 +150,7 @@ describe("Page 10 §16, committing", () => {
     expect(committed).toEqual(chain.slice(1, 501).map((_, at) => at + 1));
   });
 
-  it("S15: a failing ledger stalls the channel, is reported and tried again; nothing is lost", () => {
+  it("10/S15, 10.10: a failing ledger stalls the channel, is reported and tried again; nothing is lost", () => {
     const stage = new Stage({ blocks: first(1) });
     stage.ledger.failWith("no space left on device");
     stage.pushBlock(chain, 1);
@@ -162,7 +162,7 @@ describe("Page 10 §16, committing", () => {
     expect(stage.state.height).toBe(2n);
   });
 
-  it("S16: begins at height 0 as at any other", () => {
+  it("10/S16: begins at height 0 as at any other", () => {
     const stage = new Stage({ blocks: [] });
     expect(stage.last("height").height).toBe(0n);
     stage.pushBlock(chain, 0);
@@ -170,7 +170,7 @@ describe("Page 10 §16, committing", () => {
     expect(stage.state.height).toBe(1n);
   });
 
-  it("S25: reports what is buffered and the height, and the height from the start", () => {
+  it("10/S25, 10.12: reports what is buffered and the height, and the height from the start", () => {
     const stage = new Stage({ blocks: first(100) });
     stage.pushBlock(chain, 100);
     stage.clock.runFor(0);
@@ -178,7 +178,7 @@ describe("Page 10 §16, committing", () => {
     expect(stage.all("buffered").map(({ blocks }) => blocks)).toEqual([1, 0]);
   });
 
-  it("S27: at height 50 drops push 49 as stale, takes 69, drops 70; of the ordering service drops 49, takes 89, drops 2^40", () => {
+  it("10/S27, 10.3, 10.5: at height 50 drops push 49 as stale, takes 69, drops 70; of the ordering service drops 49, takes 89, drops 2^40", () => {
     const stage = new Stage({ blocks: first(50) });
     for (const number of [49, 69, 70]) stage.pushBlock(chain, number);
     expect(stage.drops).toEqual(["stale", "beyond-window"]);
@@ -191,7 +191,7 @@ describe("Page 10 §16, committing", () => {
 });
 
 describe("Page 10 §16, requesting", () => {
-  it("S12: catches up from 1 to 500 in order, with a slow ledger and never more than the bound in the buffer", () => {
+  it("10/S12: catches up from 1 to 500 in order, with a slow ledger and never more than the bound in the buffer", () => {
     const stage = new Stage({ blocks: first(1), commitMs: 20 });
     let most = 0;
     stage.onOutput = () => {
@@ -207,7 +207,7 @@ describe("Page 10 §16, requesting", () => {
     expect(most).toBeLessThanOrEqual(2 * 20);
   });
 
-  it("S18: never asks a peer that has not more than we have; of others the one that has more of the batch", () => {
+  it("10/S18, 10.14: never asks a peer that has not more than we have; of others the one that has more of the batch", () => {
     const stage = new Stage({ blocks: first(1) });
     stage.meet(honestPeer("unknown", []), honestPeer("b", first(5)));
     stage.clock.runFor(300);
@@ -218,7 +218,7 @@ describe("Page 10 §16, requesting", () => {
     expect(other.all("request")[0]).toMatchObject({ to: peerId("a"), start: 1n, end: 9n });
   });
 
-  it("S21: needs exactly two responses for 15 blocks", () => {
+  it("10/S21: needs exactly two responses for 15 blocks", () => {
     const stage = new Stage({ blocks: first(1) });
     stage.meet(honestPeer("boot", first(16)));
     stage.clock.runFor(1000);
@@ -229,7 +229,7 @@ describe("Page 10 §16, requesting", () => {
     expect(stage.state.height).toBe(16n);
   });
 
-  it("S23: fetches the one block that another peer has more", () => {
+  it("10/S23: fetches the one block that another peer has more", () => {
     const stage = new Stage({ blocks: first(2) });
     stage.meet(honestPeer("peer1", first(3)));
     stage.clock.runFor(1000);
@@ -237,7 +237,7 @@ describe("Page 10 §16, requesting", () => {
     expect(stage.state.height).toBe(3n);
   });
 
-  it("S28: asks a peer that never answers four times, with one nonce and one range, then gives the range up", () => {
+  it("10/S28, 10.17: asks a peer that never answers four times, with one nonce and one range, then gives the range up", () => {
     const stage = new Stage({ blocks: first(1), config: { checkIntervalMs: 1_000_000 } });
     stage.meet(silentPeer("a", 100n));
     stage.clock.runFor(60_000);
@@ -249,7 +249,7 @@ describe("Page 10 §16, requesting", () => {
     expect(stage.last("transfer-failed")).toMatchObject({ start: 1n, attempts: 4 });
   });
 
-  it("S30: drops a response with a foreign nonce and goes on waiting, where the reference asks again", () => {
+  it("10/S30, 10.18: drops a response with a foreign nonce and goes on waiting, where the reference asks again", () => {
     const stage = new Stage({ blocks: first(1) });
     stage.meet(silentPeer("a", 100n));
     stage.clock.runFor(300);
@@ -260,7 +260,7 @@ describe("Page 10 §16, requesting", () => {
     expect(stage.state.buffered.blocks).toBe(0);
   });
 
-  it("S31: drops any response while nothing was asked for", () => {
+  it("10/S31, 10.18: drops any response while nothing was asked for", () => {
     const stage = new Stage({ blocks: first(1) });
     expect(stage.state.wantsResponse(peerId("a"), 0n)).toBe(false);
     stage.push({ type: "state-response", from: peerId("a"), nonce: 0n, payloads: payloadsOf(chain, 1n, 3n) });
@@ -268,7 +268,7 @@ describe("Page 10 §16, requesting", () => {
     expect(stage.state.height).toBe(1n);
   });
 
-  it("S33: commits a block whose private data cannot be decoded", () => {
+  it("10/S33, 10.21: commits a block whose private data cannot be decoded", () => {
     const stage = new Stage({ blocks: first(1) });
     const [payload] = payloadsOf(chain, 1n, 1n);
     if (payload === undefined) throw new Error("expected a payload");
@@ -284,7 +284,7 @@ describe("Page 10 §16, serving", () => {
     stage.push({ type: "state-request", from, nonce, start, end });
   };
 
-  it("S22: answers with the nonce of the request and the blocks' own bytes", () => {
+  it("10/S22, 10.24: answers with the nonce of the request and the blocks' own bytes", () => {
     const stage = new Stage({ blocks: first(5) });
     request(stage, 1n, 2n, 3n);
     expect(stage.all("respond")).toEqual([
@@ -292,7 +292,7 @@ describe("Page 10 §16, serving", () => {
     ]);
   });
 
-  it("S29: at height 5 answers 1-11 with 1 to 4, 1-12 and 9-12 with no blocks, 3-3 with 3", () => {
+  it("10/S29, 10.2, 10.22: at height 5 answers 1-11 with 1 to 4, 1-12 and 9-12 with no blocks, 3-3 with 3", () => {
     const stage = new Stage({ blocks: first(5) });
     request(stage, 1n, 1n, 11n);
     request(stage, 2n, 1n, 12n);

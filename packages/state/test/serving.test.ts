@@ -54,14 +54,14 @@ class Responder {
 }
 
 describe("The responder", () => {
-  it("S32: answers a request beyond the queue with no blocks, where the reference drops it without trace", () => {
+  it("10/S32, 10.22, 10.23: answers a request beyond the queue with no blocks, where the reference drops it without trace", () => {
     const responder = new Responder({ channelSize: 3, maxRequestsPerPeer: 1 });
     for (const from of ["read", "a", "b", "c", "d"]) responder.request(from);
     expect(responder.drops).toEqual(["queue-full"]);
     expect(responder.answers).toEqual([[peerId("d"), 0]]);
   });
 
-  it("reads one range at a time, and no more than it may put in a response", () => {
+  it("10.25, 10.26: reads one range at a time, and no more than it may put in a response", () => {
     const responder = new Responder({ maxResponseBytes: 1234 });
     responder.request("a", { start: 2n, end: 5n });
     responder.request("b");
@@ -72,7 +72,7 @@ describe("The responder", () => {
     expect(responder.answers).toEqual([[peerId("a"), 4]]);
   });
 
-  it("serves requesters in turn, so that a busy one does not hold up the others", () => {
+  it("10.23: serves requesters in turn, so that a busy one does not hold up the others", () => {
     const responder = new Responder();
     for (let request = 1; request <= 4; request++) responder.request("busy");
     responder.request("a");
@@ -81,7 +81,7 @@ describe("The responder", () => {
     expect(responder.answers.map(([to]) => to)).toEqual(["busy", "busy", "a", "b", "busy", "busy"].map(peerId));
   });
 
-  it("answers requests beyond a requester's quota with no blocks", () => {
+  it("10.23: answers requests beyond a requester's quota with no blocks", () => {
     const responder = new Responder({ maxRequestsPerPeer: 2 });
     for (let request = 1; request <= 4; request++) responder.request("a");
     responder.request("b");
@@ -89,7 +89,7 @@ describe("The responder", () => {
     expect(responder.answers).toEqual([[peerId("a"), 0]]);
   });
 
-  it("answers a repeated request once", () => {
+  it("10.23: answers a repeated request once", () => {
     const responder = new Responder();
     responder.request("other");
     for (let time = 1; time <= 3; time++) responder.request("a", { nonce: 77n });
