@@ -133,7 +133,7 @@ test("a peer starts from FABRIC_CFG_PATH and CORE_ variables, joins a channel an
   expect(channels).toMatchObject([{ channel: "shop", height: "1" }]);
 }, 60_000);
 
-test("an operator's log specification fits, at the start and while a peer runs", async () => {
+test("12.14a: an operator's log specification fits, at the start and while a peer runs", async () => {
   const { log, ask } = await startPeer("--channel-block", join(dir, "shop.block"));
   expect(await (await ask("/logspec")).json()).toEqual({ spec: "gossip.discovery=debug:info" });
   const names = new Set(log().map(({ name }) => name));

@@ -255,7 +255,7 @@ describe("createDeliver", () => {
   });
 });
 
-describe("9.8, 9.9: createDeliver refuses by name and delivers nothing of", () => {
+describe("9.8, 9.9, 13.12: createDeliver refuses by name and delivers nothing of", () => {
   const [, first] = chain(2) as [Uint8Array, Uint8Array];
   const good = decoded(first);
   const altered = (change: Partial<Block>) => encodeBlock({ ...good, ...change });

@@ -66,7 +66,7 @@ describe("FabricCrypto as a SecurityAdvisor", () => {
     );
   }
 
-  it("tells the organization of who was revoked, and of foreign organizations only in a channel", () => {
+  it("13.34: tells the organization of who was revoked, and of foreign organizations only in a channel", () => {
     const member = org2.issue("peer0.org2");
     const crypto = cryptoOf();
     expect(crypto.orgOf(member.identity)).toBeUndefined();
@@ -75,7 +75,7 @@ describe("FabricCrypto as a SecurityAdvisor", () => {
     expect(crypto.orgOf(makeOrganization("Org2MSP").issue("peer0.org2").identity)).toBeUndefined();
   });
 
-  it("tells no organization of who only claims it, where the authority signs with RSA", () => {
+  it("13.34: tells no organization of who only claims it, where the authority signs with RSA", () => {
     const rsa = makeOrganization("Org1MSP", { keyType: "RSA" });
     const crypto = new FabricCrypto({ folder: folderOf(rsa, rsa.issue("peer0")), mspId: "Org1MSP", wall: year2026 });
     expect(crypto.orgOf(rsa.issue("peer1").identity)).toBe("Org1MSP");
@@ -92,7 +92,7 @@ describe("FabricCrypto", () => {
     expect(cryptoOf().pkiIdOf(self.identity)).toBe(pkiIdOfParts("Org1MSP", self.pem));
   });
 
-  test("is not created with an identity that other peers would refuse", () => {
+  test("13.25: is not created with an identity that other peers would refuse", () => {
     const create = (folder: MspFolder, mspId = "Org1MSP") => new FabricCrypto({ folder, mspId, wall: year2026 });
     const refused = (folder: MspFolder, detail: RegExp, mspId?: string) =>
       expect(() => create(folder, mspId)).toThrow(
@@ -120,7 +120,7 @@ describe("FabricCrypto", () => {
     });
   });
 
-  test("judges anew after a config block: who was revoked is refused at once", () => {
+  test("13.35: judges anew after a config block: who was revoked is refused at once", () => {
     const member = org2.issue("peer0.org2");
     const crypto = cryptoOf(channel("payments", [org1, org2]));
     const verdict = () => crypto.verify(member.identity, member.sign(payload), payload);
@@ -132,7 +132,7 @@ describe("FabricCrypto", () => {
     });
   });
 
-  test("takes a foreign identity that one channel revoked as long as another vouches for it, but not in the first", () => {
+  test("13.29: takes a foreign identity that one channel revoked as long as another vouches for it, but not in the first", () => {
     const member = org2.issue("peer0.org2");
     const crypto = cryptoOf(channel("payments", [org1, revoking(org2, member)]), channel("bonds", [org1, org2]));
     const signature = member.sign(payload);
@@ -144,7 +144,7 @@ describe("FabricCrypto", () => {
     });
   });
 
-  test("refuses an identity of its own organization that a channel revoked, though the folder does not know yet", () => {
+  test("13.32: refuses an identity of its own organization that a channel revoked, though the folder does not know yet", () => {
     const member = org1.issue("peer1.org1");
     const crypto = cryptoOf(channel("bonds", [org1]), channel("payments", [revoking(org1, member)]));
     expect(crypto.validateIdentity(member.identity)).toMatchObject({ reason: "revoked-identity" });
@@ -164,7 +164,7 @@ describe("FabricCrypto", () => {
     expect(crypto.validateIdentity(self.identity)).toEqual({ ok: true });
   });
 
-  test("asks channels for an identity of its own organization that the folder cannot tell of", () => {
+  test("13.28: asks channels for an identity of its own organization that the folder cannot tell of", () => {
     const renewed = makeOrganization("Org1MSP");
     const member = renewed.issue("peer1.org1");
     const crypto = cryptoOf();
@@ -174,7 +174,7 @@ describe("FabricCrypto", () => {
     expect(crypto.verify(member.identity, member.sign(payload), payload)).toEqual({ ok: true });
   });
 
-  test("lets an orderer be who he is, and not read: verify asks for the readers of a channel", () => {
+  test("13.30, 13.31: lets an orderer be who he is, and not read: verify asks for the readers of a channel", () => {
     const crypto = cryptoOf(channel("payments", [org1, org2]));
     expect(crypto.validateIdentity(orderer.identity)).toEqual({ ok: true });
     const signature = orderer.sign(payload);
@@ -184,7 +184,7 @@ describe("FabricCrypto", () => {
     });
   });
 
-  test("takes who reads one channel of those that vouch for him, in whatever order they are", () => {
+  test("13.29, 13.30: takes who reads one channel of those that vouch for him, in whatever order they are", () => {
     const ordering = (name: string) =>
       createChannelBundle(name, makeChannelConfig({ organizations: [org1], ordererOrganizations: [org2] }));
     const member = org2.issue("peer0.org2");
@@ -224,12 +224,12 @@ describe("FabricCrypto", () => {
     }
   });
 
-  test("accepts a certificate that is not valid yet, as Fabric does", () => {
+  test("13.33: accepts a certificate that is not valid yet, as Fabric does", () => {
     const member = org1.issue("peer1", "peer", { notBeforeMs: 1_900_000_000_000 });
     expect(cryptoOf().validateIdentity(member.identity)).toEqual({ ok: true });
   });
 
-  test("accepts Ed25519 of another organization only in a channel with capability V3_0", () => {
+  test("13.36: accepts Ed25519 of another organization only in a channel with capability V3_0", () => {
     const member = org2.issue("peer0", "peer", { keyType: "Ed25519" });
     const verdict = (...capabilities: readonly string[]) =>
       cryptoOf(channel("payments", [org1, org2], capabilities)).validateIdentity(member.identity);

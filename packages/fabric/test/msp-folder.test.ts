@@ -76,7 +76,7 @@ describe("An MSP folder of cryptogen", () => {
     expect(own.satisfies({ type: "role", mspId, role: "client" }).ok).toBe(false);
   });
 
-  it("makes the identity that a Go peer made of it, byte for byte", async () => {
+  it("13.21, 13.23: makes the identity that a Go peer made of it, byte for byte", async () => {
     const folder = await readMspFolder(join(recorded, "peer0.org1"), "Org1MSP");
     const name = "../../proto/test/fixtures/conversations/peer0-org1.jsonl";
     const conversation = await readFile(new URL(name, import.meta.url), "utf8");
@@ -134,14 +134,14 @@ describe("readMspFolder", () => {
     expect(folder.warnings).toEqual([expect.stringMatching(/a\.txt: expected PEM, got none/)]);
   });
 
-  it("sends its certificate with a low S, as a Go peer does", async () => {
+  it("13.21: sends its certificate with a low S, as a Go peer does", async () => {
     const high = org1.issue("peer0", "peer", { s: "high" });
     const { own, idBytes } = ownIdentity(await readMspFolder(await write(filesOf(high)), "Org1MSP"));
     expect(Buffer.compare(idBytes, high.pem)).not.toBe(0);
     expect(own.validate()).toEqual({ ok: true });
   });
 
-  it("follows links, as secrets of Kubernetes are made of", async () => {
+  it("13.24: follows links, as secrets of Kubernetes are made of", async () => {
     const data = await write(filesOf(peer0));
     const dir = await emptyFolder();
     for (const folder of ["cacerts", "keystore"]) await symlink(join(data, folder), join(dir, folder));
@@ -154,7 +154,7 @@ describe("readMspFolder", () => {
     expect(folder.warnings).toEqual([expect.stringMatching(/broken\.pem: expected a readable file/)]);
   });
 
-  it("reads what a folder may have besides", async () => {
+  it("13.24: reads what a folder may have besides", async () => {
     const inner = makeAuthority({ subject: "inner" }, org1.tlsRoot);
     const dir = await write({
       ...filesOf(peer0),
@@ -203,7 +203,7 @@ describe("readMspFolder", () => {
   });
 
   const late = { nowNanos: () => BigInt(Date.UTC(2_045, 0, 1)) * 1_000_000n };
-  it("refuses an own certificate that has expired, and takes one that is not valid yet", async () => {
+  it("13.25: refuses an own certificate that has expired, and takes one that is not valid yet", async () => {
     const dir = await write(filesOf(peer0));
     await expect(readMspFolder(dir, "Org1MSP", { wallClock: late })).rejects.toThrow(/valid still, got one until 2045/);
     const early = { nowNanos: () => 0n };
@@ -256,7 +256,7 @@ describe("readMspFolder", () => {
     ],
     ["an authority that is none", { "cacerts/b.pem": peer0.pem }, "invalid-config", /^MSP "Org1MSP"/],
   ];
-  it.each(refused)("refuses a folder with %s", async (_, files, code, text) => {
+  it.each(refused)("13.24: refuses a folder with %s", async (_, files, code, text) => {
     const reading = readMspFolder(await write({ ...filesOf(peer0), ...files }), "Org1MSP");
     await expect(reading).rejects.toMatchObject({ code, message: expect.stringMatching(text) });
   });

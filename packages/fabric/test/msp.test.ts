@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { mspCases } from "./msp-cases.js";
 
 for (const { name, config, version, refused, identities = [] } of mspCases()) {
-  describe(`an MSP with ${name}`, () => {
+  describe(`13.38, 13.39, 13.40, 13.41: an MSP with ${name}`, () => {
     const create = () => createMsp(config, version === undefined ? {} : { version });
 
     if (refused !== undefined) {

@@ -47,7 +47,7 @@ describe("The recorded channel", () => {
     expect(lastConfigIndex(block)).toBe(0n);
   });
 
-  test("has a block 0 that nobody signed, so it is refused from whoever sends it", () => {
+  test("13.9, 13.61: has a block 0 that nobody signed, so it is refused from whoever sends it", () => {
     expect(verifyBlock(bundle, 0n, genesis)).toMatchObject({ ok: false, reason: "bad-block-signature" });
   });
 });
@@ -153,7 +153,7 @@ describe.each(numbers.slice(1))("Recorded block %i", (number) => {
 
   const cases = corruptions.map(([name, corrupt, reason, detail = /expected/]) => ({ name, corrupt, reason, detail }));
 
-  test.each(cases)("is refused with $name", ({ corrupt, reason, detail }) => {
+  test.each(cases)("13.56: is refused with $name", ({ corrupt, reason, detail }) => {
     const verdict = verifyBlock(bundle, block.header.number, corrupt(block));
     expect(verdict).toMatchObject({ ok: false, reason, detail: expect.stringMatching(detail) });
   });
@@ -169,7 +169,7 @@ describe.each(numbers.slice(1))("Recorded block %i", (number) => {
     });
   });
 
-  test("verifies with the metadata that a peer adds, and with what Go reads of a signature", () => {
+  test("13.6: verifies with the metadata that a peer adds, and with what Go reads of a signature", () => {
     const filter = [block.metadata[0], block.metadata[1], new Uint8Array([0]), undefined, new Uint8Array([1, 2])];
     const served = { ...block, metadata: filter.map((slot) => slot ?? new Uint8Array(0)) };
     expect(verifyBlock(bundle, block.header.number, served)).toEqual({ ok: true });

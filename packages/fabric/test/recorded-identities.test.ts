@@ -28,7 +28,7 @@ const folder = await recordedFolder("peer2.org1");
 const crypto = await recordedCrypto();
 
 describe("Every recorded identity", () => {
-  test("is valid, of its organization, and has the PKI-ID of protocol page 13 §1.3", () => {
+  test("13.23: is valid, of its organization, and has the PKI-ID of protocol page 13 §1.3", () => {
     const orgs = all.map(([pkiId, identity]) => {
       expect(crypto.pkiIdOf(identity)).toBe(pkiId);
       expect(crypto.validateIdentity(identity)).toEqual({ ok: true });

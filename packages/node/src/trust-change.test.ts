@@ -190,7 +190,7 @@ describe("a change of trust", () => {
     expect(met.channel.height).toBe(3n);
   });
 
-  test("judges identities: who is revoked is forgotten and cut off", async () => {
+  test("13.55: judges identities: who is revoked is forgotten and cut off", async () => {
     const { met } = await changing(() => scene.trust.revoke(other.crypto.identity));
     const other = scene.stranger("other");
     other.comm.send(met.to, sealed(alive(other.crypto, 1n), other.crypto));

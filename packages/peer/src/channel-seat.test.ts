@@ -131,7 +131,7 @@ describe("a config block", () => {
     await reach(peer, 4n);
   });
 
-  it("that demands what this software does not have stops the channel and says what to do, after a restart too", async () => {
+  it("13.64: that demands what this software does not have stops the channel and says what to do, after a restart too", async () => {
     const chain = trial.channel();
     const ordering = new FakeOrderer(chain.blocks);
     const config = configOf([chain]);
@@ -164,7 +164,7 @@ describe("a block that is refused before its commit", () => {
   });
 });
 
-describe("an organization that is not in the channel", () => {
+describe("13.63: an organization that is not in the channel", () => {
   const without = () => ({ organizations: [trial.org2] });
 
   it("at first, joins when a config block of the orderers' names it", async () => {

@@ -47,7 +47,7 @@ const deployment: Environment = {
 
 const gossip = (name: string, value: unknown) => withKey(leastCore, `peer.gossip.${name}`, value);
 
-describe("readPeerConfig of a core.yaml", () => {
+describe("12.1a: readPeerConfig of a core.yaml", () => {
   it("reads a whole one with the environment of a deployment, and says in one warning what is not for this peer", async () => {
     const config = await folder.read(wholeCore, deployment);
     expect(config.warnings).toEqual([
@@ -156,12 +156,12 @@ describe("readPeerConfig of a core.yaml", () => {
     expect((await folder.read(gossip("orgLeader", value))).orgLeader).toBe(expected);
   });
 
-  it("takes 0 literally where Fabric does", async () => {
+  it("12.3: takes 0 literally where Fabric does", async () => {
     const content = withKey(gossip("state.batchSize", 0), "peer.gossip.state.maxRetries", "0");
     expect((await folder.read(content)).gossip?.state).toEqual({ enabled: false, batchSize: 0, maxRetries: 0 });
   });
 
-  it("lets an empty variable take a key of the file away", async () => {
+  it("12.3a: lets an empty variable take a key of the file away", async () => {
     const content = withKey(gossip("externalEndpoint", "a:1"), "peer.gossip.pullInterval", "9s");
     const env = { CORE_PEER_GOSSIP_EXTERNALENDPOINT: "", CORE_PEER_GOSSIP_PULLINTERVAL: "" };
     const config = await folder.read(content, env);
@@ -277,13 +277,13 @@ describe("readPeerConfig of a core.yaml", () => {
       gossip("useLeaderElection", true),
       "peer.gossip.useLeaderElection has no effect yet: this peer never stands for election, and its organization needs another leader, an elected one or one with peer.gossip.orgLeader",
     ],
-  ])("warns of what a Fabric peer would start with (%#)", async (content, warning) => {
+  ])("12.6: warns of what a Fabric peer would start with (%#)", async (content, warning) => {
     const config = await folder.read(content);
     expect(config.warnings).toEqual([`${file}: ${warning.replace("DIR", folder.dir)}`]);
     expect(() => resolveGossipConfig(config.gossip)).not.toThrow();
   });
 
-  it("tells of slips apart from what is merely not for this peer", async () => {
+  it("12.5: tells of slips apart from what is merely not for this peer", async () => {
     const { warnings } = await folder.read(withKey(gossip("pulInterval", "4s"), "vm.endpoint", "x"), {
       CORE_PEER_IDD: "a",
     });
@@ -385,7 +385,7 @@ describe("readPeerConfig of a core.yaml", () => {
     );
   });
 
-  it("is refused for no duration, number or flag, whatever it is", async () => {
+  it("12.6a: is refused for no duration, number or flag, whatever it is", async () => {
     const tolerated = leaves().filter(({ kind }) => kind === "duration" || kind === "integer" || kind === "flag");
     const decisive = [
       "peer.tls.enabled",
@@ -415,7 +415,7 @@ describe("readPeerConfig of a core.yaml", () => {
   });
 });
 
-describe("findPeerConfig", () => {
+describe("12.7a: findPeerConfig", () => {
   it("finds core.yaml in the folder that FABRIC_CFG_PATH names", async () => {
     await folder.read(leastCore);
     expect(await findPeerConfig({ FABRIC_CFG_PATH: folder.dir })).toBe(file);

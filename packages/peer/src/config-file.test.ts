@@ -182,7 +182,7 @@ describe("readPeerConfig", () => {
     expect(config.channels).toEqual([{ genesisBlock: new TextEncoder().encode("block bytes") }]);
   });
 
-  it("takes keys in any case, and a key without a value as absent", async () => {
+  it("12.1: takes keys in any case, and a key without a value as absent", async () => {
     const config = await read({ PEER: { ...minimal.peer, Gossip: { ALIVETIMEINTERVAL: "2s", endpoint: null } } });
     expect(config.gossip).toEqual({ aliveTimeIntervalMs: 2000, state: {} });
     expect(config.endpoint).toBeUndefined();
@@ -195,11 +195,11 @@ describe("readPeerConfig", () => {
     expect(config.warnings).toEqual([`${file}: ignored what has no meaning here: peer.gossip.PullInterval`]);
   });
 
-  it("takes a bootstrap list from one string split at white space", async () => {
+  it("12.4: takes a bootstrap list from one string split at white space", async () => {
     expect((await read(withGossip({ bootstrap: "a:1  b:2\n" }))).bootstrap).toEqual(["a:1", "b:2"]);
   });
 
-  it("names everything without meaning in one warning", async () => {
+  it("12.5: names everything without meaning in one warning", async () => {
     const content = {
       ...withGossip({ pullInterval: "5s", pulInterval: "4s", pvtData: { btlPullMargin: 10 } }),
       vm: {},
@@ -227,7 +227,7 @@ describe("readPeerConfig", () => {
     expect((await read(content)).warnings).toEqual([`${file}: ${warning}`]);
   });
 
-  it("lets the environment override the file, save for empty variables", async () => {
+  it("12.3a: lets the environment override the file, save for empty variables", async () => {
     const config = await read(withGossip({ state: { batchSize: 5, enabled: true }, pullInterval: "9s" }), {
       CORE_PEER_GOSSIP_STATE_BATCHSIZE: "7",
       CORE_PEER_GOSSIP_STATE_ENABLED: "false",
@@ -401,7 +401,7 @@ describe("readPeerConfig", () => {
     ],
   ];
 
-  it.each(refused)("refuses %s", async (_name, content, message) => {
+  it.each(refused)("12.7: refuses %s", async (_name, content, message) => {
     const error = await refusal(content);
     expect(error.message).toBe(`${file}: expected ${message}`);
     expect(error.code).toBe("invalid-config");
@@ -483,7 +483,7 @@ describe("readPeerConfig", () => {
     );
   });
 
-  it("blames the environment for what the environment said", async () => {
+  it("12.7: blames the environment for what the environment said", async () => {
     const error = await refusal(minimal, { CORE_PEER_GOSSIP_PULLINTERVAL: "4" });
     expect(error.message).toBe(
       'CORE_PEER_GOSSIP_PULLINTERVAL: expected peer.gossip.pullInterval to be a duration such as 4s, got "4"',

@@ -184,7 +184,7 @@ const elsewhere: readonly string[] = [
 
 const variableOf = (key: string) => `CORE_${key.toUpperCase().replaceAll(".", "_")}`;
 
-describe("every key of core.yaml", () => {
+describe("12.1: every key of core.yaml", () => {
   it("is in this table or spoken of elsewhere", () => {
     const all = leaves().map(({ path }) => path.join("."));
     expect([...keys.map(({ key }) => key), ...elsewhere].sort()).toEqual([...all].sort());

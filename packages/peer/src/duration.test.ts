@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { formatDuration, parseDuration } from "./duration.js";
 
-describe("parseDuration", () => {
+describe("12.2: parseDuration", () => {
   it.each([
     ["4s", 4000],
     ["300ms", 300],

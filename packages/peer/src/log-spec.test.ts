@@ -2,7 +2,7 @@ import { GossipError } from "@gossip/runtime";
 import { describe, expect, it } from "vitest";
 import { formatLogSpec, isLogged, levelOf, parseLogSpec } from "./log-spec.js";
 
-describe("parseLogSpec", () => {
+describe("12.12, 12.13, 12.14: parseLogSpec", () => {
   it.each([
     ["", "info"],
     ["debug", "debug"],

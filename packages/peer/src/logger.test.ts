@@ -11,7 +11,7 @@ function collect(options: Omit<LoggerOptions, "destination"> = {}) {
 const json = (lines: readonly string[]): unknown[] => lines.map((line) => JSON.parse(line));
 
 describe("createLogger", () => {
-  it("writes one JSON object per entry, with the logger's full name", () => {
+  it("12.14b: writes one JSON object per entry, with the logger's full name", () => {
     const { lines, log } = collect({ format: "json" });
     log.child("gossip").child("comm").warn("unresponsive peer", { endpoint: "peer0:7051" });
     expect(json(lines)).toEqual([
@@ -55,13 +55,13 @@ describe("createLogger", () => {
     expect(log.spec).toBe("gossip.state=debug:error");
   });
 
-  it("keeps its levels when a new specification is wrong", () => {
+  it("12.14: keeps its levels when a new specification is wrong", () => {
     const { log } = collect({ spec: "debug" });
     expect(() => log.setSpec("loud")).toThrow(GossipError);
     expect(log.spec).toBe("debug");
   });
 
-  it("keeps what remote peers say on its own line, short, and under its own name", () => {
+  it("12.15: keeps what remote peers say on its own line, short, and under its own name", () => {
     const { lines, log } = collect();
     log.info("from\nelsewhere\u001b[31m", {
       detail: "x\n2020-01-01 ERRO [gossip] fake\u0085",

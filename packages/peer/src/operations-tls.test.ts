@@ -87,7 +87,7 @@ async function ask(
   });
 }
 
-describe("the operations service with TLS", () => {
+describe("12.8a: the operations service with TLS", () => {
   it.each([
     ["/healthz", 200],
     ["/version", 200],

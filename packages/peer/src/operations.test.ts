@@ -169,7 +169,7 @@ describe("the operations service", () => {
     });
   });
 
-  it("says which channel cannot commit", async () => {
+  it("12.9: says which channel cannot commit", async () => {
     const node = new FakeNode();
     const channel = new FakeChannel("demo");
     channel.health = { ok: false, detail: "block 7: no space left on device" };
@@ -254,7 +254,7 @@ describe("the operations service", () => {
     });
   });
 
-  it("shows channels with heights, members and the orderer in use", async () => {
+  it("12.10: shows channels with heights, members and the orderer in use", async () => {
     const node = new FakeNode();
     const genesis = makeGenesisBlock({ channelId: "demo", sequence: 0n, organizations: [], ordererOrganizations: [] });
     const demo = new FakeChannel("demo", true);
@@ -334,7 +334,7 @@ describe("the operations service", () => {
     expect(without.status).toBe(404);
   });
 
-  it("shows and changes log levels, and keeps the old ones when the new are wrong", async () => {
+  it("12.11, 12.14: shows and changes log levels, and keeps the old ones when the new are wrong", async () => {
     const log = quietLogger();
     const operations = await serve(subjectOf(new FakeNode(), { log }));
     expect(await ask(operations, "GET", "/logspec")).toMatchObject({ status: 200, body: '{"spec":"info"}\n' });
@@ -381,7 +381,7 @@ describe("the operations service", () => {
     expect(answer.headers.allow).toBe(status === 405 ? "GET" : undefined);
   });
 
-  it("returns the caller's request id, and makes one otherwise", async () => {
+  it("12.8: returns the caller's request id, and makes one otherwise", async () => {
     const operations = await serve(subjectOf(new FakeNode()));
     const given = await ask(operations, "GET", "/version", { headers: { "X-Request-Id": "abc-1" } });
     expect(given.headers["x-request-id"]).toBe("abc-1");

@@ -120,7 +120,7 @@ describe("createPeer", () => {
     });
   });
 
-  it("refuses the ledger of another network", async () => {
+  it("13.9: refuses the ledger of another network", async () => {
     const config = configOf(new TrialNetwork(), "peer0");
     await (await start(config)).close();
     const other = { ...configOf(new TrialNetwork(), "peer0"), fileSystemPath: config.fileSystemPath };

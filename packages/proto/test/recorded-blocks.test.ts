@@ -31,11 +31,11 @@ describe.each(blockNumbers)("recorded block %i", (number) => {
     expect(toHex(encodeBlock(block))).toBe(toHex(bytes));
   });
 
-  test("has the SHA-256 of its data bytes as data hash", () => {
+  test("13.3, 13.5: has the SHA-256 of its data bytes as data hash", () => {
     expect(toHex(block.header.dataHash)).toBe(sha256(blockDataBytes(block.data)));
   });
 
-  test("has the SHA-256 of the header bytes before it as previous hash", () => {
+  test("13.2, 13.5: has the SHA-256 of the header bytes before it as previous hash", () => {
     const before = number === 0 ? undefined : valueIn(readBlock(blockFile(number - 1)));
     const expected = before === undefined ? "" : sha256(blockHeaderBytes(before.header));
     expect(toHex(block.header.previousHash)).toBe(expected);
@@ -53,7 +53,7 @@ describe.each(blockNumbers)("recorded block %i", (number) => {
     }
   });
 
-  test("is canonical in its transactions, unless it is the unsigned genesis block", () => {
+  test("13.4: is canonical in its transactions, unless it is the unsigned genesis block", () => {
     for (const transaction of block.data) expect(isCanonicalTransaction(transaction)).toBe(number > 0);
   });
 
@@ -80,7 +80,7 @@ test("the genesis block has the first metadata slot that page 13 §10 names", ()
   expect(toHex(slot(valueIn(readBlock(blockFile(0))), 0))).toBe("0a020a00");
 });
 
-test("config blocks carry a config transaction and later blocks what endorsers signed", () => {
+test("13.7, 13.8: config blocks carry a config transaction and later blocks what endorsers signed", () => {
   const types = blockNumbers.map((number) => {
     const [transaction] = valueIn(readBlock(blockFile(number))).data;
     const envelope = valueIn(readSignedEnvelope(transaction ?? new Uint8Array(0)));

@@ -83,7 +83,7 @@ function signature(of: Block, signer: TestMember) {
 describe("makeGenesisBlock", () => {
   const genesis = decode(makeGenesisBlock(config));
 
-  it("makes a block 0 of the form of page 13 §4.2, always the same", () => {
+  it("13.14: makes a block 0 of the form of page 13 §4.2, always the same", () => {
     expect(genesis.header).toEqual({ number: 0n, previousHash: none, dataHash: blockDataHash(genesis.data) });
     expect(genesis.data).toHaveLength(1);
     expect(genesis.metadata.map(hex)).toEqual(["0a020a00", "", "", "", ""]);
@@ -99,12 +99,12 @@ describe("makeGenesisBlock", () => {
     expect(readGenesisBlock(makeGenesisBlock(full))).toEqual(full);
   });
 
-  it("satisfies no verification, as nobody signed it", () => {
+  it("13.9, 13.16: satisfies no verification, as nobody signed it", () => {
     expect(crypto.verifyBlock("demo", 0n, genesis)).toMatchObject({ reason: "bad-block-signature" });
   });
 });
 
-describe("readGenesisBlock", () => {
+describe("13.15: readGenesisBlock", () => {
   const good = decode(makeGenesisBlock(config));
   const entry = (configured: ChannelConfig, name: string) => {
     const other = decode(makeGenesisBlock({ ...configured, channelId: name })).data[0] ?? none;
@@ -153,7 +153,7 @@ describe("readGenesisBlock", () => {
   });
 });
 
-describe("makeTransaction", () => {
+describe("13.20: makeTransaction", () => {
   it("signs exactly the payload, with the author's identity, nonce and transaction id in it", () => {
     const envelope = readSignedEnvelope(transaction("one"));
     if (!envelope.ok) throw new Error(envelope.detail);
@@ -207,7 +207,7 @@ describe("makeBlock", () => {
   });
 });
 
-describe("verifyBlock", () => {
+describe("13.10, 13.11: verifyBlock", () => {
   const good = block();
   const [one = none, two = none] = good.data;
   const by = (signer: TestMember) => resigned(good, [signature(good, signer)]);
@@ -224,7 +224,7 @@ describe("verifyBlock", () => {
     expect(crypto.verifyBlock("demo", 4n, resigned(good, others))).toEqual({ ok: true });
   });
 
-  it("accepts the metadata that a peer fills in, for nobody signs it", () => {
+  it("13.6: accepts the metadata that a peer fills in, for nobody signs it", () => {
     const metadata = [...good.metadata.slice(0, 2), new Uint8Array([0, 0]), none, new Uint8Array([1])];
     expect(crypto.verifyBlock("demo", 4n, { ...good, metadata })).toEqual({ ok: true });
   });
@@ -234,7 +234,7 @@ describe("verifyBlock", () => {
     expect(crypto.verifyBlock("demo", 4n, by(retired))).toEqual({ ok: true });
   });
 
-  it("accepts a later configuration block, whose transaction needs no signature, by its orderer", () => {
+  it("13.13: accepts a later configuration block, whose transaction needs no signature, by its orderer", () => {
     const [configuration = none] = decode(makeGenesisBlock(config)).data;
     expect(crypto.verifyBlock("demo", 4n, withHash([configuration]))).toEqual({ ok: true });
     expect(crypto.verifyBlock("demo", 4n, withHash([configuration, one]))).toMatchObject({ reason: "malformed-block" });

@@ -124,7 +124,7 @@ describe("Ed25519Crypto", () => {
     );
   });
 
-  it("accepts an identity from the first to the last millisecond of its validity", () => {
+  it("13.17: accepts an identity from the first to the last millisecond of its validity", () => {
     let wallMs = 999;
     const crypto = createDemo({ wallMs: () => wallMs });
     const { identity } = org1.issue("brief", { notBeforeMs: 1_000, notAfterMs: 2_000 });
@@ -161,7 +161,7 @@ describe("Ed25519Crypto", () => {
     expect(crypto.orgOf(forged)).toBeUndefined();
   });
 
-  it("gives the PKI-ID of page 02 §2 to any serialized identity", () => {
+  it("13.19: gives the PKI-ID of page 02 §2 to any serialized identity", () => {
     const identity = new Uint8Array(Buffer.from("0a074f7267314d53501203616263", "hex"));
     expect(createDemo().pkiIdOf(identity)).toBe("1c32c238dd9fc1a16374f5e99f6e5abab990090f0a853ff0835215974c133724");
   });

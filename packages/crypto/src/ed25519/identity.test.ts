@@ -80,7 +80,7 @@ describe("issueIdentity", () => {
   }
 });
 
-describe("readIdentity", () => {
+describe("13.17, 13.18: readIdentity", () => {
   it("accepts, as a control, what the forge makes without changes", () => {
     expect(readIdentity(forge({}))).toMatchObject({ org: "Org1MSP" });
   });

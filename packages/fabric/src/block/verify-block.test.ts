@@ -29,14 +29,14 @@ const previousHash = new Uint8Array(32).fill(7);
 describe("A block of a Raft channel", () => {
   const block = blockOf({ signers: [{ member: orderer }] });
 
-  test("verifies by the signature of any member of an orderer organization", () => {
+  test("13.60: verifies by the signature of any member of an orderer organization", () => {
     expect(verifyBlock(raft, 5n, block, { previousHash })).toEqual({ ok: true });
     expect(verifyBlock(raft, 5n, blockOf({ signers: [{ member: ordererOrg.issue("user", "client") }] }))).toEqual({
       ok: true,
     });
   });
 
-  test("verifies by an orderer whose certificate has expired, as blocks of last year must", () => {
+  test("13.33: verifies by an orderer whose certificate has expired, as blocks of last year must", () => {
     const member = ordererOrg.issue("old", "orderer", { notAfterMs: 1_600_000_000_000 });
     expect(verifyBlock(raft, 5n, blockOf({ signers: [{ member }] }))).toEqual({ ok: true });
   });
@@ -81,7 +81,7 @@ describe("A block of a Raft channel", () => {
     expect(verifyBlock(createChannelBundle("payments", config), 5n, block)).toEqual({ ok: true });
   });
 
-  test("is refused when it is larger than a peer can send", () => {
+  test("13.56: is refused when it is larger than a peer can send", () => {
     const metadata = [...block.metadata.slice(0, 4), new Uint8Array(maxBlockBytes)];
     expect(verifyBlock(raft, 5n, { ...block, metadata })).toMatchObject({
       reason: "malformed-block",
@@ -90,7 +90,7 @@ describe("A block of a Raft channel", () => {
   });
 });
 
-describe("Transactions of a block", () => {
+describe("13.57: Transactions of a block", () => {
   const [first = none(), second = none()] = transactions;
   const block = blockOf({ signers: [{ member: orderer }] });
   const both = new Uint8Array(Buffer.concat(transactions));
@@ -118,7 +118,7 @@ describe("A config block", () => {
   const valid = makeConfigTransaction({ channelId: "payments", creator, config });
   const signers = [{ member: orderer }];
 
-  test("verifies by the configuration before it", () => {
+  test("13.52: verifies by the configuration before it", () => {
     expect(verifyBlock(raft, 5n, blockOf({ data: [valid], signers }))).toEqual({ ok: true });
   });
 
@@ -130,21 +130,21 @@ describe("A config block", () => {
     });
   });
 
-  test("is refused in another encoding, and when it is joined of two transactions", () => {
+  test("13.57: is refused in another encoding, and when it is joined of two transactions", () => {
     const [other = none()] = transactions;
     for (const data of [[joined(other, valid)], [joined(valid, new Uint8Array([0x1a, 0x00]))]]) {
       expect(verifyBlock(raft, 5n, blockOf({ data, signers }))).toMatchObject({ reason: "malformed-block" });
     }
   });
 
-  test("that is the genesis block under another number is refused, for nobody signed it", () => {
+  test("13.61: that is the genesis block under another number is refused, for nobody signed it", () => {
     const genesis = parsed(makeGenesisBlock("payments", raftConfig));
     const posing = { ...genesis, header: { ...genesis.header, number: 1n } };
     expect(verifyBlock(raft, 1n, posing)).toMatchObject({ reason: "bad-block-signature" });
   });
 });
 
-describe("A block of a BFT channel with four consenters", () => {
+describe("13.58, 13.59: A block of a BFT channel with four consenters", () => {
   const orderers = [1, 2, 3, 4].map((id) => ({ id, member: ordererOrg.issue(`orderer${id}`, "orderer") }));
   const consenters = orderers.map(({ id, member }) => makeConsenter(id, "OrdererMSP", member));
   const options = { organizations: [org1], ordererOrganizations: [ordererOrg], capabilities: ["V3_0"], consenters };
@@ -176,7 +176,7 @@ describe("A block of a BFT channel with four consenters", () => {
     expect(verdict).toMatchObject({ detail: expect.stringContaining("no consenter has number 77") });
   });
 
-  test("is not signed by number without capability V3_0, though the policy names the same orderers", () => {
+  test("13.58: is not signed by number without capability V3_0, though the policy names the same orderers", () => {
     const old = createChannelBundle("payments", makeChannelConfig({ ...options, capabilities: ["V2_0"] }));
     expect(verifyBlock(old, 5n, blockOf({ signers: [one, two, three] }))).toMatchObject({
       reason: "bad-block-signature",
@@ -195,7 +195,7 @@ describe("A block of a BFT channel with four consenters", () => {
     expect(verifyBlock(bundle, 5n, blockOf({ signers: [one, two, three, four] }))).toEqual({ ok: true });
   });
 
-  test("is judged by the consenters before a config block that replaces them, and the next by those after it", () => {
+  test("13.52: is judged by the consenters before a config block that replaces them, and the next by those after it", () => {
     const newcomers = [5, 6, 7, 8].map((id) => ({
       identifier: id,
       member: ordererOrg.issue(`orderer${id}`, "orderer"),

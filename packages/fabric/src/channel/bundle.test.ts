@@ -67,13 +67,13 @@ describe("A channel bundle", () => {
     expect(bundle.signaturePolicy(policyBytes("Org1MSP")).evaluate(signed).ok).toBe(false);
   });
 
-  test("takes the id of an organization from its MSP, whatever its group is called", () => {
+  test("13.45: takes the id of an organization from its MSP, whatever its group is called", () => {
     const named = makeChannelConfig({ ...options, organizations: [{ ...org1, name: "Org1Group" }] });
     const { organizations } = createChannelBundle("payments", named);
     expect(organizations).toEqual([{ name: "Org1Group", mspId: "Org1MSP", anchors: [] }]);
   });
 
-  test("has an organization's MSP once, though its peers and orderers are both in the channel", () => {
+  test("13.45: has an organization's MSP once, though its peers and orderers are both in the channel", () => {
     const both = makeChannelConfig({ organizations: [org1], ordererOrganizations: [org1] });
     expect([...createChannelBundle("payments", both).msps.msps.keys()]).toEqual(["Org1MSP"]);
     const renewed = { ...org1, config: { ...org1.config, tlsRootCerts: [] } };
@@ -105,13 +105,13 @@ describe("A channel bundle", () => {
     ]);
   });
 
-  test("has Ed25519 and numbered orderers with capability V3_0", () => {
+  test("13.36: has Ed25519 and numbered orderers with capability V3_0", () => {
     const bundle = createChannelBundle("payments", makeChannelConfig({ ...options, capabilities: ["V3_0"] }));
     expect(bundle).toMatchObject({ isV3: true, capabilities: ["V3_0"] });
     expect([...bundle.msps.msps.values()].map(({ version }) => version)).toEqual(["v3", "v3", "v3"]);
   });
 
-  test("warns of what an operator should know", () => {
+  test("13.47, 13.60: warns of what an operator should know", () => {
     expect(createChannelBundle("payments", config).warnings).toEqual([
       "/Channel/Orderer/BlockValidation takes the signature of any member of OrdererMSP for an orderer's",
     ]);
@@ -134,7 +134,7 @@ describe("A channel bundle", () => {
   });
 });
 
-describe("A configuration is refused", () => {
+describe("13.43, 13.44, 13.46: A configuration is refused", () => {
   const foreign = makeMspConfig("Org1MSP", [org1.root], { rootCerts: [new Uint8Array([1])] });
 
   test.each<readonly [string, Config, RegExp]>([

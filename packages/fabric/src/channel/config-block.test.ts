@@ -42,7 +42,7 @@ describe("readConfigBlock", () => {
   });
 });
 
-describe("lastConfigIndex", () => {
+describe("13.62: lastConfigIndex", () => {
   const signed = (index: bigint | undefined) =>
     encodeMetadata({
       value: encodeOrdererBlockMetadata({ lastConfigIndex: index, consenterMetadata: none }),

@@ -28,7 +28,7 @@ describe("The bundle after a config block", () => {
     expect(next.next(envelope({ ...options, sequence: 8n })).sequence).toBe(8n);
   });
 
-  test("keeps MSPs that did not change with all that they know, and makes the others anew", () => {
+  test("13.54: keeps MSPs that did not change with all that they know, and makes the others anew", () => {
     const peer = org1.issue("peer0");
     const revocationList = [makeRevocationList(org1.root, { serials: [peer.serial] })];
     const revoking = { ...org1, config: { ...org1.config, revocationList } };
@@ -48,13 +48,13 @@ describe("The bundle after a config block", () => {
     expect(next.msps.msps.get(orgId("Org2MSP"))?.version).toBe("v3");
   });
 
-  test.each([5n, 6n, 8n, 0n])("is refused for sequence %d after 6", (sequence) => {
+  test.each([5n, 6n, 8n, 0n])("13.53: is refused for sequence %d after 6", (sequence) => {
     expect(() => bundle.next(envelope({ ...options, sequence }))).toThrow(
       expect.objectContaining({ code: "malformed", message: expect.stringContaining(`got sequence ${sequence}`) }),
     );
   });
 
-  test("is refused when an organization changes its MSP id under the same name", () => {
+  test("13.53: is refused when an organization changes its MSP id under the same name", () => {
     const posing = { ...org3, name: "Org2MSP" };
     expect(() => bundle.next(envelope({ ...options, organizations: [org1, posing], sequence: 7n }))).toThrow(
       /organization Org2MSP to keep MSP id "Org2MSP", got "Org3MSP"/,
@@ -65,7 +65,7 @@ describe("The bundle after a config block", () => {
     );
   });
 
-  test("is refused for another channel, and without the update that led to it", () => {
+  test("13.53: is refused for another channel, and without the update that led to it", () => {
     const config = makeChannelConfig({ ...options, sequence: 7n });
     expect(() => bundle.next(envelopeOf(config, "bonds"))).toThrow(
       /an update of channel payments, got config-update of/,
@@ -76,7 +76,7 @@ describe("The bundle after a config block", () => {
     expect(() => bundle.next({ config, lastUpdate })).toThrow(/got endorser-transaction of channel/);
   });
 
-  test("is refused when it cannot be put in force", () => {
+  test("13.54: is refused when it cannot be put in force", () => {
     expect(() => bundle.next(envelope({ ...options, capabilities: ["V9_9"], sequence: 7n }))).toThrow(/"V9_9"/);
   });
 });

@@ -43,7 +43,7 @@ describe("An identity", () => {
     expect(identity.verify(org1.issue("peer1").sign(payload), payload)).toMatchObject({ reason: "bad-signature" });
   });
 
-  it("is one and the same with either form of its authority's signature, but not on the wire", () => {
+  it("13.37: is one and the same with either form of its authority's signature, but not on the wire", () => {
     const high = issueCertificate(org1.root, {
       subject: { commonName: "peer1", organizationalUnits: ["peer"] },
       key: peer0.privateKey,
@@ -102,7 +102,7 @@ describe("An MSP", () => {
   });
 });
 
-describe("Roles", () => {
+describe("13.42: Roles", () => {
   const roles = ["member", "admin", "client", "peer", "orderer"] as const;
   const rolesOf = (identity: MspIdentity) =>
     roles.filter((role) => identity.satisfies({ type: "role", mspId: "Org1MSP", role }).ok);
@@ -145,7 +145,7 @@ describe("Roles", () => {
   });
 });
 
-describe("Other principals", () => {
+describe("13.42: Other principals", () => {
   const identity = identityOf(peer0);
   const root = certifiersIdentifier([parsed(org1.root)], "sha256");
   const unit = (name: string, certifiers: Uint8Array, mspId = "Org1MSP"): MspPrincipal => ({
@@ -194,7 +194,7 @@ describe("Other principals", () => {
     expect(revoked.satisfies(unit("peer", root))).toMatchObject({ reason: "revoked-identity" });
   });
 
-  it("compare units by the sanitised form of the root", () => {
+  it("13.37: compare units by the sanitised form of the root", () => {
     const high = makeAuthority({ subject: "ca.org1", s: "high" });
     const given = parsed(high);
     const numbers = readEcdsaSignature(given.signature) ?? { r: 1n, s: 1n };

@@ -12,7 +12,7 @@ const msps = createMspManager(organizations.map(({ config }) => createMsp(config
 const peer = org1.issue("peer0");
 const peers = [peer, ...organizations.slice(1).map((organization) => organization.issue("peer0"))];
 
-describe("An implicit policy", () => {
+describe("13.49: An implicit policy", () => {
   /** How many of so many groups are satisfied, and whether that is enough for any, all and a majority. */
   test.each([
     { groups: 0, satisfied: 0, any: true, all: true, majority: true },
@@ -42,7 +42,7 @@ describe("An implicit policy", () => {
     });
   });
 
-  test("judges groups below by their own implicit policies, and by relative paths", () => {
+  test("13.48: judges groups below by their own implicit policies, and by relative paths", () => {
     const application = makeGroup({
       groups: groupsOf(3),
       policies: { Readers: implicitPolicy("majority", "Readers") },
@@ -63,7 +63,7 @@ describe("An implicit policy", () => {
   });
 });
 
-describe("A policy by its path", () => {
+describe("13.48: A policy by its path", () => {
   const tree = treeOf(2, implicitPolicy("any", "Readers"));
 
   test.each(["/Channel/Org1MSP/Readers", "/Channel/Readers"])("%s is found", (path) => {
@@ -111,7 +111,7 @@ describe("A configuration with a policy that is wrong is refused by the path of 
   });
 });
 
-describe("Signed data", () => {
+describe("13.50: Signed data", () => {
   const other = org1.issue("peer1");
   const twoMembers = rule(2);
 

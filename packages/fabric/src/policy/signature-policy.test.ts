@@ -15,7 +15,7 @@ const principals: readonly MspPrincipal[] = [
   role("Org1MSP", "member"),
 ];
 
-describe("A signature policy", () => {
+describe("13.50: A signature policy", () => {
   test.each<readonly [string, SignaturePolicy, readonly string[], boolean]>([
     ["one signer, who signed", by(0), ["alice"], true],
     ["one signer, and another signed", by(0), ["bob"], false],
@@ -57,7 +57,7 @@ describe("A signature policy", () => {
     );
   });
 
-  test.each([-1, 4, 2 ** 31 - 1])("with index %d, of which there is no identity, is invalid", (index) => {
+  test.each([-1, 4, 2 ** 31 - 1])("13.51: with index %d, of which there is no identity, is invalid", (index) => {
     for (const rule of [by(index), outOf(1, by(0), outOf(1, by(index)))]) {
       expect(compileSignaturePolicy(encodeSignaturePolicyEnvelope({ rule, identities: principals }))).toMatchObject({
         ok: false,
@@ -84,7 +84,7 @@ describe("A signature policy", () => {
     expect(policy.policy.evaluateIdentities([signer("bob")])).toMatchObject({ reason: "policy-not-satisfied" });
   });
 
-  test("with rules that are nested too deeply is invalid", () => {
+  test("13.51: with rules that are nested too deeply is invalid", () => {
     const nested = (depth: number): SignaturePolicy => (depth === 0 ? by(0) : outOf(1, nested(depth - 1)));
     expect(compiled(nested(maxPolicyDepth - 1)).evaluateIdentities([signer("alice")])).toStrictEqual(accepted);
     const bytes = encodeSignaturePolicyEnvelope({ rule: nested(maxPolicyDepth), identities: principals });

@@ -66,7 +66,7 @@ describe.each(curves)("ECDSA on %s", (curve) => {
     ).toBe(true);
   });
 
-  it("signs with a low S and SHA-256, whatever OpenSSL makes of it", () => {
+  it("13.26: signs with a low S and SHA-256, whatever OpenSSL makes of it", () => {
     // Half of what OpenSSL makes is high, so one that was let through would be among these.
     for (let count = 0; count < 40; count++) {
       const signature = signer(message);
@@ -75,7 +75,7 @@ describe.each(curves)("ECDSA on %s", (curve) => {
     }
   });
 
-  it("refuses a high S, and says so", () => {
+  it("13.26: refuses a high S, and says so", () => {
     const { r, s } = numbersOf(signer(message));
     expect(judge(encodeEcdsaSignature({ r, s: order - s }))).toMatchObject({
       ok: false,
@@ -128,13 +128,16 @@ describe.each(curves)("ECDSA on %s", (curve) => {
     ["a further number in it", sequence(encodeInteger(r), encodeInteger(s), encodeInteger(7n))],
     ["what is no DER after the numbers", sequence(encodeInteger(r), encodeInteger(s), Uint8Array.of(0xff, 0xff))],
   ];
-  it.each(tolerated)("takes a signature with %s for blocks, as Go does, and for nothing else", (_, signature) => {
-    expect(judge(signature)).toEqual({ ok: true });
-    expect(verifySignature(publicKey, "sha256", signature, message)).toMatchObject({
-      ok: false,
-      detail: expect.stringContaining("one DER encoding"),
-    });
-  });
+  it.each(tolerated)(
+    "13.27: takes a signature with %s for blocks, as Go does, and for nothing else",
+    (_, signature) => {
+      expect(judge(signature)).toEqual({ ok: true });
+      expect(verifySignature(publicKey, "sha256", signature, message)).toMatchObject({
+        ok: false,
+        detail: expect.stringContaining("one DER encoding"),
+      });
+    },
+  );
 
   const bad: readonly [string, Uint8Array][] = [
     ["no bytes", new Uint8Array(0)],
@@ -161,7 +164,7 @@ describe.each(curves)("ECDSA on %s", (curve) => {
     expect(judge(signer(message.subarray(1)))).toMatchObject({ ok: false, detail: expect.stringContaining(curve) });
   });
 
-  it("goes by the family of hashes that the MSP says", () => {
+  it("13.26: goes by the family of hashes that the MSP says", () => {
     const sha3 = createSigner(privateKey, publicKey, "sha3-256")(message);
     expect(verifySignature(publicKey, signatureHashOf("SHA3"), sha3, message)).toEqual({ ok: true });
     expect(verifySignature(publicKey, signatureHashOf("SHA2"), sha3, message)).toMatchObject({ ok: false });
@@ -176,7 +179,7 @@ describe("Ed25519", () => {
   const { privateKey, publicKey } = pair("Ed25519");
   const signature = createSigner(privateKey, publicKey)(message);
 
-  it("signs the message itself, whatever the family of hashes", () => {
+  it("13.26: signs the message itself, whatever the family of hashes", () => {
     expect(signature).toHaveLength(64);
     for (const family of ["SHA2", "SHA3", "none"]) {
       expect(verifySignature(publicKey, signatureHashOf(family), signature, message)).toEqual({ ok: true });

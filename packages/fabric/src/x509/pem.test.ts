@@ -6,14 +6,14 @@ const text = Buffer.from(writePem("CERTIFICATE", der)).toString();
 const read = (content: string) => readPem(Buffer.from(content, "latin1"));
 
 describe("writePem", () => {
-  it("writes lines of 64 characters, each ended by a newline, as Go does", () => {
+  it("13.21: writes lines of 64 characters, each ended by a newline, as Go does", () => {
     const lines = text.split("\n");
     expect(lines.map((line) => line.length)).toEqual([27, 64, 64, 8, 25, 0]);
     expect(read(text)).toEqual({ type: "CERTIFICATE", der, trailingBytes: 0 });
   });
 });
 
-describe("readPem", () => {
+describe("13.22: readPem", () => {
   const [, ...rest] = text.split("\n");
   const body = rest.slice(0, 3).join("\n");
   const begin = "-----BEGIN CERTIFICATE-----";

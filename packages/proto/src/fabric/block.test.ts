@@ -23,7 +23,7 @@ const headers: readonly (readonly [number: bigint, hex: string, hash: string])[]
   ],
 ];
 
-describe("blockHeaderBytes", () => {
+describe("13.1, 13.2: blockHeaderBytes", () => {
   test.each(headers)("gives DER for block %d, whose SHA-256 is the block hash", (number, hex, hash) => {
     const bytes = blockHeaderBytes({ number, previousHash: number === 0n ? none : previousHash, dataHash });
     expect(toHex(bytes)).toBe(hex);
@@ -45,14 +45,14 @@ describe("blockHeaderBytes", () => {
   });
 });
 
-test("blockDataBytes joins the entries, so that it cannot tell where one ends", () => {
+test("13.3: blockDataBytes joins the entries, so that it cannot tell where one ends", () => {
   const hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
   expect(sha256(blockDataBytes([ascii("ab"), ascii("c")]))).toBe(hash);
   expect(sha256(blockDataBytes([ascii("a"), ascii("bc")]))).toBe(hash);
   expect(blockDataBytes([])).toHaveLength(0);
 });
 
-describe("isCanonicalTransaction", () => {
+describe("13.4: isCanonicalTransaction", () => {
   test.each([1, 127, 128, 16_383, 16_384, 2_097_152])("takes an envelope with a payload of %i bytes", (length) => {
     expect(
       isCanonicalTransaction(encodeSignedEnvelope({ payload: new Uint8Array(length), signature: ascii("s") })),

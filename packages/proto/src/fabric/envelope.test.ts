@@ -45,7 +45,7 @@ describe("a payload", () => {
     expect(readHeader(hex)).toMatchObject({ type });
   });
 
-  test("of a type we do not use is `unknown`, and cannot be written", () => {
+  test("13.7: of a type we do not use is `unknown`, and cannot be written", () => {
     expect(readHeader("0804")).toMatchObject({ type: "unknown" });
     expect(() => channelHeaderBytes({ ...empty, type: "unknown" })).toThrow(
       expect.objectContaining({ code: "invalid-argument" }),

@@ -44,7 +44,7 @@ test("Orderer metadata refuses an index that is no uint64", () => {
   );
 });
 
-test("The last config of slot 1 and the header of a consenter have the bytes that Go makes", () => {
+test("13.62: The last config of slot 1 and the header of a consenter have the bytes that Go makes", () => {
   expect(toHex(encodeLastConfig({ index: 2n ** 63n }))).toBe("0880808080808080808001");
   expect(readLastConfig(fromHex("0880808080808080808001"))).toStrictEqual({ ok: true, value: { index: 2n ** 63n } });
   const header = { identifier: 2 ** 32 - 1, nonce: Uint8Array.of(1, 2) };
