@@ -15,6 +15,7 @@ export {
   wallMillis,
 } from "./clock.js";
 export { assert, type ErrorCode, errorText, GossipError, InvariantError, unreachable } from "./errors.js";
+export { type Added, ExpiringStore, type ExpiringStoreOptions, type Held } from "./expiring-store.js";
 export { type LogFields, type Logger, type LogLevel, silentLogger } from "./log.js";
 export { type Machine, type Wake, wake } from "./machine.js";
 export { isPromise, type MaybePromise, whenDone } from "./maybe-promise.js";
