@@ -82,6 +82,7 @@ import { MemberTable } from "./members.js";
 import { OwnTime } from "./own-time.js";
 import { Partners } from "./partners.js";
 import { viewFor } from "./response.js";
+import { Successions } from "./successions.js";
 
 /** Who we are. */
 export interface DiscoverySelf {
@@ -128,6 +129,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
   readonly #table: MemberTable;
   readonly #contacts: Contacts;
   readonly #partners: Partners;
+  readonly #successions: Successions;
   readonly #timers = new Timers<TimerName>();
   readonly #asked: Asked;
   /** Dead members pinged in this round and not heard of. */
@@ -169,6 +171,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
       isProtected: (member) => this.#contacts.of(member).length > 0,
     });
     this.#partners = new Partners(random);
+    this.#successions = new Successions(this.#config);
     const { maxMembers, maxContacts, maxProbes } = this.#config;
     this.#asked = new Asked(maxMembers + maxContacts);
     this.#pinged = new BoundedMap({ maxEntries: maxProbes, whenFull: "refuse" });
@@ -245,7 +248,8 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
 
   /** What follows from the step as a whole: news is told once, timers run for what there is, drops are counted. */
   #settle(): void {
-    const { aliveTimeIntervalMs, aliveCheckIntervalMs, newsIntervalMs, reconnectIntervalMs } = this.#config;
+    const { aliveTimeIntervalMs, aliveCheckIntervalMs, newsIntervalMs, reconnectIntervalMs, pullIntervalMs } =
+      this.#config;
     const isAlone = this.#table.aliveCount === 0;
     if (isAlone) {
       // Nobody to tell and nobody to ask (page 04 §13.8): only contacts and probes lead back.
@@ -254,12 +258,14 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
       if (!this.#wasAlone) for (const contact of this.#contacts.all) this.#restart(contact);
     } else {
       if (this.#wasAlone) {
-        this.#syncDelay = newsIntervalMs;
-        this.#timers.set("sync", this.#now + newsIntervalMs);
+        this.#syncDelay = Math.min(newsIntervalMs, pullIntervalMs);
+        this.#timers.set("sync", this.#nextTick(this.#syncDelay));
       }
       if (this.#hasNews) this.#soon("heartbeat", this.#lastHeartbeat, () => this.#sendHeartbeat());
       if (this.#wantsSync) this.#soon("sync", this.#lastSync, () => this.#sync());
-      this.#timerOnce("heartbeat", aliveTimeIntervalMs);
+      if (this.#timers.at("heartbeat") === undefined) {
+        this.#timers.set("heartbeat", this.#nextTick(aliveTimeIntervalMs));
+      }
     }
     this.#wasAlone = isAlone;
     this.#hasNews = false;
@@ -276,10 +282,18 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
   /** Does it now or, when the last time is too recent, as soon as that is over; never later than planned. */
   #soon(timer: "heartbeat" | "sync", last: Millis, act: () => void): void {
     const { newsIntervalMs, aliveTimeIntervalMs } = this.#config;
+    if (newsIntervalMs === Number.POSITIVE_INFINITY) return;
     const gap = Math.min(newsIntervalMs * Math.max(1, this.#table.aliveCount / smallNetwork), aliveTimeIntervalMs);
     const at = last + gap;
     if (at <= this.#now) act();
     else if (at < (this.#timers.at(timer) ?? Number.POSITIVE_INFINITY)) this.#timers.set(timer, at);
+  }
+
+  /** After that delay, or, when nothing is caused by news, as if it had run since the start. */
+  #nextTick(delay: Millis): Millis {
+    if (this.#config.newsIntervalMs !== Number.POSITIVE_INFINITY) return this.#now + delay;
+    const startedAt = this.#startedAt ?? this.#now;
+    return startedAt + (Math.floor((this.#now - startedAt) / delay) + 1) * delay;
   }
 
   #timerOnce(timer: TimerName, delay: Millis): void {
@@ -333,7 +347,22 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     if (change === "learned" || change === "resurrected") this.#memberUp(member, change);
     else if (change === "updated") this.#outputs.push({ type: "member-updated", member });
     else if (change === "reported") this.#outputs.push({ type: "member-down", member, cause: "reported" });
+    if (change !== "none" && change !== "refreshed") this.#checkPlace(member);
     if (forward) this.#outputs.push({ type: "forward-alive", alive, except: from });
+  }
+
+  /** Somebody else says to be at the same endpoint, us included (page 04 §13.3): ask who is. */
+  #checkPlace(member: DiscoveryMember): void {
+    const { preferredEndpoint: endpoint } = member;
+    const own = this.#isOwnEndpoint(endpoint) ? this.#time.current.incarnation : undefined;
+    const older = this.#successions.disputed(member, [...this.members, ...this.deadMembers], this.#now, own);
+    if (older.length > 0) this.#outputs.push({ type: "verify-endpoint", endpoint, older });
+  }
+
+  #isOwnEndpoint(endpoint: string): boolean {
+    const canonical = canonicalEndpoint(endpoint);
+    const own = { endpoint: this.#self.endpoint, internalEndpoint: this.#internalEndpoint };
+    return canonical !== undefined && leadsTo(canonical, own);
   }
 
   #memberUp(member: DiscoveryMember, cause: MemberUp["cause"]): void {
@@ -442,7 +471,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     if (member === undefined) return this.#drop("unknown-member", pkiId);
     this.#outputs.push({ type: "member-forgotten", pkiId, cause: "identity-removed" });
     // Somebody else may be at that endpoint now, under another identity.
-    for (const contact of this.#contacts.of(member)) this.#restart(contact);
+    for (const contact of this.#contacts.of(member)) if (!this.#isAliveAt(contact)) this.#restart(contact);
   }
 
   /** Pings one dead member per endpoint, the youngest life there, since the others cannot answer (page 04 §19.18). */
@@ -451,7 +480,8 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     const byEndpoint = new Map<string, DiscoveryMember>();
     for (const member of this.deadMembers) {
       const endpoint = canonicalEndpoint(member.preferredEndpoint);
-      if (endpoint === undefined || this.#targetOf(member) === undefined) continue;
+      // Whoever is said to be where we are is not there.
+      if (endpoint === undefined || this.#isOwnEndpoint(endpoint) || this.#targetOf(member) === undefined) continue;
       const other = byEndpoint.get(endpoint);
       if (other === undefined || other.incarnation < member.incarnation) byEndpoint.set(endpoint, member);
     }
@@ -473,9 +503,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
   #onConnect({ endpoint, role }: Connect): void {
     const canonical = canonicalEndpoint(endpoint);
     if (canonical === undefined) return this.#drop("malformed");
-    if (leadsTo(canonical, { endpoint: this.#self.endpoint, internalEndpoint: this.#internalEndpoint })) {
-      return this.#drop("own-endpoint");
-    }
+    if (this.#isOwnEndpoint(endpoint)) return this.#drop("own-endpoint");
     if (role === "foreign-anchor" && this.#self.endpoint === "") return this.#drop("no-external-endpoint");
     const known = this.#contacts.get(endpoint);
     if (known !== undefined) {

@@ -44,4 +44,5 @@ export type {
   SendAlive,
   SyncSoon,
   UpdateSelf,
+  VerifyEndpoint,
 } from "./io.js";

@@ -178,6 +178,18 @@ export interface Identify {
   readonly endpoint: string;
 }
 
+/**
+ * Two members say to be at this endpoint: find out who is (probe handshake). If another member of their organization
+ * answers than one of `older`, that one is replaced: its identity goes, and `identity-removed` follows (page 04 §13.3).
+ * We may be the one who answers.
+ */
+export interface VerifyEndpoint {
+  readonly type: "verify-endpoint";
+  readonly endpoint: string;
+  /** All at the endpoint but the youngest. */
+  readonly older: readonly PkiId[];
+}
+
 /** See whether anything answers at the endpoint of a dead member; answer with `ping-result`. */
 export interface Ping {
   readonly type: "ping";
@@ -291,6 +303,7 @@ export type DiscoveryOutput =
   | RequestMembership
   | RespondMembership
   | Identify
+  | VerifyEndpoint
   | Ping
   | Disconnect
   | MemberUp

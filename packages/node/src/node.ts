@@ -204,6 +204,7 @@ class NodeShell implements GossipNode {
       address: (pkiId) => this.#views.address(pkiId),
       emitAlive: (alive, except) => this.#emitAlive(alive, except),
       identify: (endpoint) => this.#identify(endpoint),
+      verifyEndpoint: (endpoint, older) => this.#verifyEndpoint(endpoint, older),
       onMemberUp: (member) => this.#onMemberUp(member),
       onMemberDown: (member, cause) => this.#onMemberDown(member, cause),
       onMembersChanged: () => this.#onMembersChanged(),
@@ -491,6 +492,19 @@ class NodeShell implements GossipNode {
       const { pkiId } = result.info;
       const sameOrg = this.#identities.orgOf(pkiId) === this.org;
       this.#discoveryRun.push({ type: "identified", endpoint, pkiId, sameOrg });
+    });
+  }
+
+  #verifyEndpoint(endpoint: string, older: readonly PkiId[]): void {
+    this.#comm.handshake(endpoint, (result) => {
+      if (!result.ok && result.reason !== "self-connection") return;
+      const found = result.ok ? result.info.pkiId : this.pkiId;
+      const org = this.#identities.orgOf(found);
+      for (const pkiId of older) {
+        if (pkiId === found || org === undefined || this.#identities.orgOf(pkiId) !== org) continue;
+        this.#identities.remove(pkiId);
+        this.#withdraw({ pkiId, cause: "replaced" });
+      }
     });
   }
 

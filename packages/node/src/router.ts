@@ -25,6 +25,7 @@ export interface Routed {
   address(pkiId: PkiId): RemotePeer;
   emitAlive(alive: Verified<AliveMessage>, except: PkiId | undefined): void;
   identify(endpoint: string): void;
+  verifyEndpoint(endpoint: string, older: readonly PkiId[]): void;
   onMemberUp(member: DiscoveryMember): void;
   onMemberDown(member: DiscoveryMember, cause: MemberDown["cause"]): void;
   onMembersChanged(): void;
@@ -55,6 +56,7 @@ export function makeTables(node: Routed) {
         comm.send(target, exit.membershipResponse(nonce, [...alive, last], dead), "control");
       }),
     identify: ({ endpoint }) => node.identify(endpoint),
+    "verify-endpoint": ({ endpoint, older }) => node.verifyEndpoint(endpoint, older),
     ping: ({ pkiId, endpoint }) => comm.ping(endpoint, (alive) => toDiscovery({ type: "ping-result", pkiId, alive })),
     disconnect: ({ pkiId, reason }) => comm.disconnect(pkiId, reason),
     "member-up": ({ member }) => node.onMemberUp(member),

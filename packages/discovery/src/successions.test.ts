@@ -1,0 +1,84 @@
+import type { PkiId } from "@gossip/proto";
+import { seededRandom } from "@gossip/runtime";
+import { describe, expect, test } from "vitest";
+import { Discovery } from "./discovery.js";
+import type { DiscoveryOutput } from "./io.js";
+import { aliveOf, pkiIdOf } from "./testing/index.js";
+
+const [old, bob] = ["old", "bob"].map(pkiIdOf) as [PkiId, PkiId];
+
+function setUp(incarnation = 100n) {
+  const discovery = new Discovery({
+    self: { pkiId: pkiIdOf("self"), internalEndpoint: "self:7051" },
+    incarnation,
+    random: seededRandom(1),
+    disclosure: () => "all",
+  });
+  return {
+    discovery,
+    push(name: string, at: number, time: { incarnation: bigint; sequence?: bigint }, internalEndpoint: string) {
+      const outputs = discovery.step(
+        { type: "alive", from: bob, alive: aliveOf(name, { ...time, internalEndpoint }) },
+        at,
+      );
+      return outputs.filter((output): output is Extract<DiscoveryOutput, { type: "verify-endpoint" }> => {
+        return output.type === "verify-endpoint";
+      });
+    },
+  };
+}
+
+describe("two members at one endpoint (page 04 §13.3)", () => {
+  test("the endpoint is asked at once who is there, and the older is named, whichever was heard of first", () => {
+    const first = setUp();
+    expect(first.push("old", 0, { incarnation: 1n }, "peer0:7051")).toEqual([]);
+    expect(first.push("renewed", 1, { incarnation: 2n }, "PEER0:7051")).toMatchObject([{ older: [old] }]);
+    const second = setUp();
+    second.push("renewed", 0, { incarnation: 2n }, "peer0:7051");
+    expect(second.push("old", 1, { incarnation: 1n }, "peer0:7051")).toMatchObject([{ older: [old] }]);
+  });
+
+  test("a dead member is asked for too, and all older lives there in one question", () => {
+    const { push, discovery } = setUp();
+    push("old", 0, { incarnation: 1n }, "peer0:7051");
+    discovery.step({ type: "presumed-dead", pkiId: old }, 0);
+    push("older", 0, { incarnation: 0n }, "elsewhere:7051");
+    expect(push("older", 1, { incarnation: 0n, sequence: 2n }, "peer0:7051")).toHaveLength(1);
+    expect(push("renewed", 15_001, { incarnation: 2n }, "peer0:7051")).toMatchObject([
+      { older: [pkiIdOf("older"), old] },
+    ]);
+  });
+
+  test("claims cost the claimed one handshake in a while", () => {
+    const { push } = setUp();
+    push("old", 0, { incarnation: 1n }, "peer0:7051");
+    expect(push("a", 1, { incarnation: 2n }, "peer0:7051")).toHaveLength(1);
+    expect(push("b", 2, { incarnation: 3n }, "peer0:7051")).toEqual([]);
+    expect(push("c", 15_001, { incarnation: 4n }, "peer0:7051")).toMatchObject([
+      { older: [old, pkiIdOf("a"), pkiIdOf("b")] },
+    ]);
+  });
+
+  test("a heartbeat that changes nothing asks nothing, and neither do members without an endpoint", () => {
+    const { push } = setUp();
+    push("old", 0, { incarnation: 1n }, "peer0:7051");
+    push("renewed", 0, { incarnation: 2n }, "peer0:7051");
+    expect(push("renewed", 60_000, { incarnation: 2n, sequence: 2n }, "peer0:7051")).toEqual([]);
+    push("nowhere", 0, { incarnation: 1n }, "");
+    expect(push("nowhere else", 0, { incarnation: 2n }, "")).toEqual([]);
+  });
+
+  test("our own former life is found at our endpoint, and never dialled when it is dead", () => {
+    const { push, discovery } = setUp();
+    expect(push("old", 0, { incarnation: 1n }, "self:7051")).toMatchObject([{ endpoint: "self:7051", older: [old] }]);
+    discovery.step({ type: "presumed-dead", pkiId: old }, 0);
+    for (let at = 0; at < 120_000; at = discovery.deadline) {
+      expect(discovery.step({ type: "wake" }, at).filter(({ type }) => type === "ping")).toEqual([]);
+    }
+  });
+
+  test("a younger life that says to be where we are is another peer in need of an endpoint of its own", () => {
+    const { push } = setUp(1n);
+    expect(push("renewed", 0, { incarnation: 2n }, "self:7051")).toEqual([]);
+  });
+});
