@@ -45,12 +45,6 @@ const explained: readonly { readonly complaint: RegExp; readonly why: string }[]
       "channels; it succeeds when it tries again",
   },
   {
-    complaint: /\bSEAT\b.*(connection reset by peer|error reading server preface)/,
-    why:
-      "dialled anew in the second in which our node, told to stop, waits for its streams to end; a Go peer ends at once, " +
-      "and whoever dials it then complains of a refused connection instead",
-  },
-  {
     complaint: /Server TLS handshake failed .*(certificate signed by unknown authority|didn't provide a certificate)/,
     why:
       "with clientAuthRequired, a Go peer that has not joined yet knows no authority of others: a Go client then withholds " +

@@ -27,6 +27,8 @@ export interface GrpcListener {
   onOver: ((stream: GrpcStream) => void) | undefined;
   /** Who connects from now on is judged by this; nothing happens without TLS. */
   setMaterial(material: SecureContextOptions): void;
+  /** Takes no connections any more: who dials from now on finds nobody. Those that are open stay. */
+  stop(): void;
   /** Cuts what is left. */
   close(): Promise<void>;
 }
@@ -66,6 +68,8 @@ class Listener implements GrpcListener {
   readonly #tuned = new WeakSet<Http2Session>();
   #logBudget = maxLogLines;
   #logBudgetAt = 0;
+  /** Resolves when the last connection has gone after `stop`. */
+  #stopped: Promise<void> | undefined;
 
   constructor(options: GrpcTransportOptions, limits: GrpcLimits) {
     this.#options = options;
@@ -145,13 +149,16 @@ class Listener implements GrpcListener {
     if (this.#tcp instanceof TlsServer) this.#tcp.setSecureContext(material);
   }
 
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#tcp.close(() => resolve());
-      this.#injector.destroy();
-      this.#grpc.forceShutdown();
-      for (const socket of this.#sockets) socket.destroy();
-    });
+  stop(): void {
+    this.#stopped ??= new Promise((resolve) => this.#tcp.close(() => resolve()));
+  }
+
+  async close(): Promise<void> {
+    this.stop();
+    this.#injector.destroy();
+    this.#grpc.forceShutdown();
+    for (const socket of this.#sockets) socket.destroy();
+    await this.#stopped;
   }
 
   /** Every TCP connection, before TLS. */

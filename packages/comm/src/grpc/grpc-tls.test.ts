@@ -261,6 +261,22 @@ describe("createGrpcTransport", () => {
     },
   );
 
+  it("3.31: refuses connections as soon as it closes, though a stream has not ended yet", async () => {
+    const [alice, bob] = [await openSecure(), await openSecure({ limits: { closeTimeoutMs: 60_000 } })];
+    const { near, far } = await connect(alice, bob);
+    // Until it is started it does not end, so bob waits for it.
+    const recorder = new StreamRecorder(far).start();
+    const closed = bob.close();
+    const refused = new Promise((resolve) => {
+      const [host = "", port = ""] = bob.endpoint.split(":");
+      connectTcp({ host, port: Number(port) }).on("error", (error: NodeJS.ErrnoException) => resolve(error.code));
+    });
+    expect(await refused).toBe("ECONNREFUSED");
+    expect(recorder.ends).toEqual([]);
+    new StreamRecorder(near).start();
+    await Promise.all([closed, recorder.ended()]);
+  });
+
   it("leaves no socket, timer or port behind when it is closed", async () => {
     const before = process.getActiveResourcesInfo().filter(isLasting).length;
     const [alice, bob] = [await openSecure(), await openSecure()];

@@ -144,6 +144,7 @@ class ListeningTransport implements GrpcTransport {
 
   async #close(): Promise<void> {
     this.#listener.onStream = undefined;
+    this.#listener.stop();
     for (const fail of [...this.#pending]) fail();
     for (const stream of [...this.#streams]) stream.close();
     await this.#streamsEnded();
