@@ -263,17 +263,20 @@ describe("createGrpcTransport", () => {
 
   it("3.31: refuses connections as soon as it closes, though a stream has not ended yet", async () => {
     const [alice, bob] = [await openSecure(), await openSecure({ limits: { closeTimeoutMs: 60_000 } })];
-    const { near, far } = await connect(alice, bob);
-    // Until it is started it does not end, so bob waits for it.
-    const recorder = new StreamRecorder(far).start();
+    const { near, far } = await connect(bob, alice);
+    const recorder = new StreamRecorder(near).start();
+    // A stock peer ends its side when it comes to it; this one when it is aborted below.
+    far.setReading(false);
     const closed = bob.close();
     const refused = new Promise((resolve) => {
       const [host = "", port = ""] = bob.endpoint.split(":");
-      connectTcp({ host, port: Number(port) }).on("error", (error: NodeJS.ErrnoException) => resolve(error.code));
+      connectTcp({ host, port: Number(port) }, () => resolve("connected")).on("error", (error: NodeJS.ErrnoException) =>
+        resolve(error.code),
+      );
     });
     expect(await refused).toBe("ECONNREFUSED");
     expect(recorder.ends).toEqual([]);
-    new StreamRecorder(near).start();
+    far.close("gone");
     await Promise.all([closed, recorder.ended()]);
   });
 
