@@ -1,0 +1,75 @@
+/** What must never leave a node, because a stock peer that gets it ends: panics, or closes the connection. */
+
+import {
+  type Envelope,
+  type GossipMessage,
+  illegalTag,
+  type MessageType,
+  readEnvelope,
+  readMessage,
+} from "@gossip/proto";
+import { readBlock } from "@gossip/proto/fabric";
+
+/** Why these bytes would harm a Fabric peer, or break a rule of what we send; `undefined` for bytes that do not. */
+export function harmIn(bytes: Uint8Array): string | undefined {
+  const envelope = readEnvelope(bytes);
+  if (!envelope.ok) return `an envelope that does not decode: ${envelope.detail}`;
+  const message = readMessage(envelope.value.payload);
+  // Missing parts are among what our decoder refuses (1.28).
+  if (!message.ok) return `a message that does not decode: ${message.reason} ${message.detail}`;
+  return harmOf(message.value, envelope.value);
+}
+
+function harmOf(message: GossipMessage, envelope: Envelope): string | undefined {
+  const untagged: readonly MessageType[] = [
+    "conn",
+    "ack",
+    "private-data",
+    "private-data-request",
+    "private-data-response",
+  ];
+  if (!untagged.includes(message.type) && illegalTag(message) !== undefined) return `an illegal tag on ${message.type}`;
+  switch (message.type) {
+    case "alive":
+      return message.member.pkiId === "" || envelope.signature.length === 0
+        ? "a nameless or unsigned alive message"
+        : undefined;
+    case "membership-request":
+      return harmInParts([message.self], "alive");
+    case "membership-response":
+      return harmInParts([...message.alive, ...message.dead], "alive");
+    case "state-info-snapshot":
+      return harmInParts(message.elements, "state-info");
+    case "update":
+      return message.data.length === 0
+        ? "an empty update"
+        : harmInParts(message.data, message.pullType === "block" ? "data" : "peer-identity");
+    case "digest":
+    case "request":
+      return message.digests.length === 0 ? `a ${message.type} without digests` : undefined;
+    case "data":
+      return readBlock(message.payload.data).ok ? undefined : "a block message without a block";
+    case "state-response":
+      return message.payloads.every(({ data }) => readBlock(data).ok) ? undefined : "an answer without its blocks";
+    case "private-data-response":
+      return message.elements.some(({ payload }) => payload.some(({ length }) => length === 0))
+        ? "an empty private data set"
+        : undefined;
+    case "empty":
+      return "a message without content";
+    default:
+      return undefined;
+  }
+}
+
+function harmInParts(parts: readonly Envelope[], type: MessageType): string | undefined {
+  for (const part of parts) {
+    const message = readMessage(part.payload);
+    if (!message.ok) return `a part that does not decode: ${message.reason} ${message.detail}`;
+    if (message.value.type !== type) return `${message.value.type} where ${type} belongs`;
+    if (type !== "data" && part.signature.length === 0) return `${type} without a signature`;
+    if (message.value.type === "peer-identity" && message.value.identity.length === 0) return "an empty identity";
+    if (message.value.type === "data" && !readBlock(message.value.payload.data).ok) return "an item without its block";
+  }
+  return undefined;
+}

@@ -1,0 +1,31 @@
+/** `npm run fuzz -- [--envelopes 1000000] [--seed 1]`: says every world as it ends, and fails when anything was found. */
+
+import { inspect, parseArgs } from "node:util";
+import { fuzz } from "./fuzz.js";
+import { heapBytes } from "./heap.js";
+
+const { values } = parseArgs({ options: { envelopes: { type: "string" }, seed: { type: "string" } } });
+const envelopes = Number(values.envelopes ?? 1_000_000);
+const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+say(`seed ${seed}, ${envelopes} envelopes`);
+
+const report = await fuzz({
+  seed,
+  envelopes,
+  heapBytes,
+  onWorld({ sent, findings, heaps }) {
+    const { middle = 0, end = 0, closed = 0 } = heaps.at(-1) ?? {};
+    const mebibytes = [middle, end, closed].map((bytes) => (bytes / 2 ** 20).toFixed(1)).join(", ");
+    say(`${sent} envelopes, ${findings.length} findings; MiB at half, at the end, after it: ${mebibytes}`);
+  },
+});
+say(`most work of one envelope: ${inspect(report.most)}`);
+say(`came as far as a machine: ${inspect(report.reached)}`);
+say(`dropped: ${inspect(new Map([...report.drops].sort(([, one], [, other]) => other - one)))}`);
+for (const finding of report.findings) say(inspect(finding));
+say(`seed ${seed}: ${report.findings.length} findings in ${report.sent} envelopes`);
+process.exitCode = report.findings.length > 0 ? 1 : 0;
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
