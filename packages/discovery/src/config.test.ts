@@ -34,7 +34,7 @@ describe("resolveDiscoveryConfig", () => {
       "expected aliveCheckIntervalMs of at most aliveExpirationTimeoutMs (25000), got 26000",
     ],
     [{ msgExpirationFactor: 0.5 }, "expected msgExpirationFactor of at least 1, got 0.5"],
-    [{ newsIntervalMs: 6_000 }, "expected newsIntervalMs of at most aliveTimeIntervalMs (5000), got 6000"],
+    [{ newsIntervalMs: 6_000 }, "expected newsIntervalMs of at most aliveTimeIntervalMs (5000), or Infinity, got 6000"],
     [{ connectRetryMs: 30_000 }, "expected connectRetryMs of at most reconnectIntervalMs (25000), got 30000"],
   ])("refuses %j", (given, message) => {
     const resolve = () => resolveDiscoveryConfig(given);

@@ -48,7 +48,8 @@ export interface DiscoveryConfig {
   readonly aliveCheckIntervalMs: number;
   /**
    * Shortest distance between two heartbeats caused by news (a new member, a change of ours), in a network of up to
-   * eight members; it grows in proportion beyond. Also the delay of the first rounds of asking for membership.
+   * eight members; it grows in proportion beyond. Also the delay of the first rounds of asking for membership. `Infinity`:
+   * nothing is caused by news, heartbeats and rounds come in fixed periods counted from the start, as the reference's do.
    * @default 250
    */
   readonly newsIntervalMs: number;
@@ -153,7 +154,8 @@ export function resolveDiscoveryConfig(given: Partial<DiscoveryConfig> = {}): Di
 
   for (const name of Object.keys(discoveryDefaults) as (keyof DiscoveryConfig)[]) {
     const value: unknown = config[name];
-    if (!(typeof value === "number" && Number.isFinite(value) && value > 0)) {
+    const isInRange = Number.isFinite(value) || (name === "newsIntervalMs" && value === Number.POSITIVE_INFINITY);
+    if (!(typeof value === "number" && isInRange && value > 0)) {
       throw expected(`${name} to be a positive number`, value);
     }
   }
@@ -173,9 +175,9 @@ export function resolveDiscoveryConfig(given: Partial<DiscoveryConfig> = {}): Di
     );
   }
   if (config.msgExpirationFactor < 1) throw expected("msgExpirationFactor of at least 1", config.msgExpirationFactor);
-  if (config.newsIntervalMs > config.aliveTimeIntervalMs) {
+  if (config.newsIntervalMs > config.aliveTimeIntervalMs && config.newsIntervalMs !== Number.POSITIVE_INFINITY) {
     throw expected(
-      `newsIntervalMs of at most aliveTimeIntervalMs (${config.aliveTimeIntervalMs})`,
+      `newsIntervalMs of at most aliveTimeIntervalMs (${config.aliveTimeIntervalMs}), or Infinity`,
       config.newsIntervalMs,
     );
   }

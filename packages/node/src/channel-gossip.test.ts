@@ -1,7 +1,7 @@
 import { markVerified } from "@gossip/crypto";
 import { type OrgId, orgId, type PkiId, type Properties, pkiId, type StateInfo } from "@gossip/proto";
 import { stateInfo } from "@gossip/proto/testing";
-import { seededRandom } from "@gossip/runtime";
+import { seededRandom, wake } from "@gossip/runtime";
 import { checkMachineLaws } from "@gossip/runtime/testing";
 import { describe, expect, test } from "vitest";
 import {
@@ -96,6 +96,25 @@ describe("ChannelGossip", () => {
     expect(types(started)).toEqual(["sign", "request"]);
     expect(started[0]).toMatchObject({ properties: { ledgerHeight: 1n, leftChannel: false, chaincodes: [] } });
     expect(types(sign(machine, started, 0))).toEqual(["publish"]);
+  });
+
+  test("7.36: by the clock, publishes and asks when the tick comes and somebody is alive, whatever happens meanwhile", () => {
+    const { machine, alive } = setUp({ minPublishGapMs: Number.POSITIVE_INFINITY });
+    const everybody = [...alive];
+    alive.clear();
+    expect(machine.step({ type: "start" }, 0)).toEqual([]);
+    expect(machine.step(wake, 4000)).toEqual([]);
+    for (const one of everybody) alive.add(one);
+    expect(machine.step({ type: "member-up", pkiId: own }, 4100)).toEqual([]);
+    expect(machine.step({ type: "height", height: 2n }, 4200)).toEqual([]);
+    expect(machine.deadline).toBe(8000);
+    const ticked = machine.step(wake, 8000);
+    expect(types(ticked).sort()).toEqual(["request", "sign"]);
+    expect(types(sign(machine, ticked, 8000))).toEqual(["publish"]);
+    // Nothing has changed since.
+    expect(types(machine.step(wake, 12_000))).toEqual(["request"]);
+    expect(machine.step({ type: "height", height: 3n }, 12_100)).toEqual([]);
+    expect(types(machine.step(wake, 16_000)).sort()).toEqual(["request", "sign"]);
   });
 
   test("asks only members whose organization is in the channel", () => {

@@ -41,7 +41,9 @@ export interface ChannelGossipConfig {
   readonly requestStateInfoIntervalMs: Millis;
   /** State infos of members that discovery has forgotten go after at most this long: 5 × pullInterval. */
   readonly sweepIntervalMs: Millis;
-  /** Shortest time between two publications. */
+  /**
+   * Shortest time between two publications. `Infinity`: we publish, and ask, in fixed periods alone, as the reference does.
+   */
   readonly minPublishGapMs: Millis;
   /** Peers asked for state info at a time. */
   readonly pullPeerNum: number;
@@ -127,6 +129,8 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
   #own: Verified<StateInfo> | undefined;
   #height: bigint;
   #sequence: bigint;
+  /** Whether nothing is to be said that our newest state info does not say. */
+  #isClean = false;
   #isLeaving = false;
   #startedAt: Millis = 0;
   #publishedAt: Millis = Number.NEGATIVE_INFINITY;
@@ -179,14 +183,16 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     this.#startedAt = now;
     this.#timers.set("request", now + this.#options.config.requestStateInfoIntervalMs);
     this.#timers.set("sweep", now + this.#options.config.sweepIntervalMs);
-    return [...this.#publish(now), ...this.#request()];
+    if (!this.#isByClock) return [...this.#publish(now), ...this.#request()];
+    this.#timers.set("publish", now + this.#options.config.publishStateInfoIntervalMs);
+    return [];
   }
 
   #onTimer(timer: TimerName, now: Millis): readonly ChannelGossipOutput[] {
     const { config } = this.#options;
     switch (timer) {
       case "publish":
-        return this.#publish(now);
+        return this.#isByClock ? this.#onTick(now) : this.#publish(now);
       case "request":
         this.#timers.set("request", now + config.requestStateInfoIntervalMs);
         return this.#request();
@@ -234,6 +240,8 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
   #onHeight(height: bigint, now: Millis): readonly ChannelGossipOutput[] {
     if (height === this.#height) return [];
     this.#height = height;
+    this.#isClean = false;
+    if (this.#isByClock) return [];
     const { minPublishGapMs, publishStateInfoIntervalMs } = this.#options.config;
     const gap = Math.min(minPublishGapMs, publishStateInfoIntervalMs);
     const at = this.#publishedAt + gap;
@@ -251,12 +259,13 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
       return to.length === 0 ? [{ type: "left" }] : [{ type: "tell", info, to }, { type: "left" }];
     }
     // Otherwise the height has grown while the signature was made, and the next publication is due already.
-    if (properties.ledgerHeight === this.#height) this.#timers.clear("publish");
+    this.#isClean = properties.ledgerHeight === this.#height;
+    if (this.#isClean && !this.#isByClock) this.#timers.clear("publish");
     return [{ type: "publish", info }];
   }
 
   #onMemberUp(pkiId: PkiId, now: Millis): readonly ChannelGossipOutput[] {
-    if (!this.#isOrgInChannel(pkiId)) return [];
+    if (!this.#isOrgInChannel(pkiId) || this.#isByClock) return [];
     this.#newcomers.set(pkiId, { isTold: false });
     // Soon, so that a burst of newcomers shares one round.
     this.#advance("greet", now + this.#options.config.minPublishGapMs);
@@ -332,6 +341,18 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     if (!this.#isOrgInChannel(pkiId)) return "not-in-channel";
     if (!this.wants(info.message)) return "stale-state-info";
     return this.#infos.set(pkiId, info) ? undefined : "too-many-members";
+  }
+
+  get #isByClock(): boolean {
+    return this.#options.config.minPublishGapMs === Number.POSITIVE_INFINITY;
+  }
+
+  /** As in the reference: a change waits for the tick, and for somebody to be told. */
+  #onTick(now: Millis): readonly ChannelGossipOutput[] {
+    const [somebody] = this.#options.membership.alive;
+    if (!this.#isClean && somebody !== undefined) return this.#publish(now);
+    this.#timers.set("publish", now + this.#options.config.publishStateInfoIntervalMs);
+    return [];
   }
 
   #publish(now: Millis): readonly ChannelGossipOutput[] {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { gossipDefaults, resolveGossipConfig } from "./config.js";
+import { gossipDefaults, resolveGossipConfig, stockProfile } from "./config.js";
 
 describe("resolveGossipConfig", () => {
   test("fills in Fabric's defaults, and what follows from them", () => {
@@ -25,6 +25,14 @@ describe("resolveGossipConfig", () => {
   ])("refuses %o by name", (options, text) => {
     expect(() => resolveGossipConfig(options)).toThrow(expect.objectContaining({ code: "invalid-config" }));
     expect(() => resolveGossipConfig(options)).toThrow(text);
+  });
+
+  test("7.36: the stock profile is a configuration, and leaves all that Fabric has a key for as it is", () => {
+    const changed = Object.entries(resolveGossipConfig(stockProfile)).filter(
+      ([name, value]) => gossipDefaults[name as keyof typeof gossipDefaults] !== value && name !== "state",
+    );
+    const ours = ["connectRetryMs", "digestQuietMs", "minRoundIntervalMs", "minStateInfoGapMs", "newsIntervalMs"];
+    expect(changed.map(([name]) => name).sort()).toEqual(ours);
   });
 
   test("takes fractions of a millisecond", () => {

@@ -56,7 +56,7 @@ export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
   readonly state: StateConfig;
   /**
    * Shortest distance between two publications of our state info. Less tells heights sooner and costs a signature and
-   * `propagatePeerNum` messages each.
+   * `propagatePeerNum` messages each. `Infinity`: state infos are published and asked for in fixed periods alone.
    * @default 250
    */
   readonly minStateInfoGapMs: number;
@@ -127,6 +127,27 @@ export const gossipDefaults: GossipConfig = Object.freeze({
   maxEmitterElements: 10_000,
 });
 
+/**
+ * A node that follows the timers of the reference: what happens waits for the next tick, as on a stock peer, where our
+ * defaults let news act at once. For measuring what ours gain, and for studying the protocol; not for production, where it
+ * is slower, cheaper in nothing, and no better understood by stock peers.
+ *
+ * What is no timer stays ours: checks, bounds, chance in the pauses of contacts, who is asked and told.
+ *
+ * @example
+ * const node = await createNode({ ...options, config: { ...stockProfile, propagatePeerNum: 4 } });
+ */
+export const stockProfile: GossipOptions = Object.freeze({
+  // Heartbeats every 5 s and rounds of asking every 4 s from the start, no matter who came.
+  newsIntervalMs: Number.POSITIVE_INFINITY,
+  connectRetryMs: discoveryDefaults.reconnectIntervalMs,
+  // Identities are pulled every 4 s, the first time after 4 s, and requested when digests were waited for for 1 s.
+  minRoundIntervalMs: Number.POSITIVE_INFINITY,
+  digestQuietMs: Number.POSITIVE_INFINITY,
+  // Changed state infos are published, and those of others asked for, every 4 s.
+  minStateInfoGapMs: Number.POSITIVE_INFINITY,
+});
+
 const leastValues = [
   ["propagateIterations", 0],
   ["propagatePeerNum", 0],
@@ -161,7 +182,8 @@ export function resolveGossipConfig(given: GossipOptions = {}): GossipConfig {
     const value = config[name];
     // Times may have fractions, everything else is a number of something.
     const kind = name.endsWith("Ms") ? "a number" : "an integer";
-    if (value < least || !(kind === "an integer" ? Number.isInteger(value) : Number.isFinite(value))) {
+    const mayBeInfinite = name === "minStateInfoGapMs" && value === Number.POSITIVE_INFINITY;
+    if (value < least || !(kind === "an integer" ? Number.isInteger(value) : Number.isFinite(value) || mayBeInfinite)) {
       throw new GossipError("invalid-config", `expected ${name} to be ${kind} of at least ${least}, got ${value}`);
     }
   }

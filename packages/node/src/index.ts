@@ -12,5 +12,11 @@ export type {
   PrivateDataPeer,
   Refusal,
 } from "./api.js";
-export { type GossipConfig, type GossipOptions, gossipDefaults, resolveGossipConfig } from "./config.js";
+export {
+  type GossipConfig,
+  type GossipOptions,
+  gossipDefaults,
+  resolveGossipConfig,
+  stockProfile,
+} from "./config.js";
 export { createNode } from "./node.js";

@@ -12,7 +12,10 @@ describe("resolvePullConfig", () => {
     [{ pullPeerNum: 2.5 }, "expected pullPeerNum to be an integer, got 2.5"],
     [{ digestWaitTimeMs: 1_500 }, "expected digestWaitTimeMs below requestWaitTimeMs (1500), got 1500"],
     [{ pullIntervalMs: 3_000 }, "expected pullIntervalMs above digestWaitTimeMs + responseWaitTimeMs (3000), got 3000"],
-    [{ minRoundIntervalMs: 5_000 }, "expected minRoundIntervalMs of at most pullIntervalMs (4000), got 5000"],
+    [
+      { minRoundIntervalMs: 5_000 },
+      "expected minRoundIntervalMs of at most pullIntervalMs (4000), or Infinity, got 5000",
+    ],
     [{ maxHellos: 4 }, "expected maxHellos of at least maxHellosPerPeer (8), got 4"],
   ])("refuses %j", (given, message) => {
     const resolve = () => resolvePullConfig(given);

@@ -30,12 +30,13 @@ export interface PullConfig {
   readonly responseWaitTimeMs: number;
   /**
    * After the first digest, how long to wait for another before requesting. Less is faster; more spreads requests over
-   * more owners.
+   * more owners. `Infinity`: requests go at the end of `digestWaitTimeMs` whoever has answered, as the reference's do.
    * @default 50
    */
   readonly digestQuietMs: number;
   /**
    * Shortest distance between two rounds, however often `pull-now` is given; also the longest delay of the first round.
+   * `Infinity`: `pull-now` does nothing, and the first round comes after `pullIntervalMs`, as in the reference.
    * @default 250
    */
   readonly minRoundIntervalMs: number;
@@ -97,6 +98,9 @@ const counts = [
   "maxHellosPerPeer",
 ] as const;
 
+/** Options that say with `Infinity` that nothing comes early. */
+const mayBeInfinite: ReadonlySet<keyof PullConfig> = new Set(["minRoundIntervalMs", "digestQuietMs"]);
+
 /**
  * Fills in what is missing and checks how options relate.
  *
@@ -110,7 +114,8 @@ export function resolvePullConfig(given: Partial<PullConfig> = {}): PullConfig {
   const config: PullConfig = Object.freeze({ ...pullDefaults, minRoundIntervalMs, ...given });
   for (const name of Object.keys(pullDefaults) as (keyof PullConfig)[]) {
     const value: unknown = config[name];
-    if (!(typeof value === "number" && Number.isFinite(value) && value > 0)) {
+    const isInRange = Number.isFinite(value) || (mayBeInfinite.has(name) && value === Number.POSITIVE_INFINITY);
+    if (!(typeof value === "number" && isInRange && value > 0)) {
       throw expected(`${name} to be a positive number`, value);
     }
   }
@@ -127,8 +132,9 @@ export function resolvePullConfig(given: Partial<PullConfig> = {}): PullConfig {
       pullIntervalMs,
     );
   }
-  if (config.minRoundIntervalMs > pullIntervalMs) {
-    throw expected(`minRoundIntervalMs of at most pullIntervalMs (${pullIntervalMs})`, config.minRoundIntervalMs);
+  if (config.minRoundIntervalMs > pullIntervalMs && config.minRoundIntervalMs !== Number.POSITIVE_INFINITY) {
+    const what = `minRoundIntervalMs of at most pullIntervalMs (${pullIntervalMs}), or Infinity`;
+    throw expected(what, config.minRoundIntervalMs);
   }
   if (config.maxHellos < config.maxHellosPerPeer) {
     throw expected(`maxHellos of at least maxHellosPerPeer (${config.maxHellosPerPeer})`, config.maxHellos);

@@ -128,9 +128,10 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
     this.#now = now;
     this.#outputs = [];
     if (!this.#isStarted) {
-      // By chance, so that peers started together do not ask together.
       this.#isStarted = true;
-      this.#nextRoundAt = now + this.#config.minRoundIntervalMs * (1 - fraction(this.#random));
+      const { minRoundIntervalMs, pullIntervalMs } = this.#config;
+      // By chance, so that peers started together do not ask together.
+      this.#nextRoundAt = now + (this.#isByClock ? pullIntervalMs : minRoundIntervalMs * (1 - fraction(this.#random)));
     }
     this.#handle(input);
     return this.#outputs;
@@ -167,6 +168,7 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
   // Initiator
 
   #onPullNow(peer: PullPeer | undefined): void {
+    if (this.#isByClock) return;
     // More hints than a round asks peers are one: that there is much to ask for.
     if (peer !== undefined && this.#hinted.size < this.#config.pullPeerNum) this.#hinted.set(peer.pkiId, peer);
     const at = this.#lastRoundAt + this.#config.minRoundIntervalMs;
@@ -212,7 +214,7 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
       const key = digestKey(digest);
       if (this.#isLacking(key, digest) && !this.#isRefused(from, key)) round.offer(key, digest, session);
     }
-    if (round.isComplete) this.#request(round);
+    if (round.isComplete && digestQuietMs !== Number.POSITIVE_INFINITY) this.#request(round);
     else round.flushAt = Math.min(this.#now + digestQuietMs, round.digestsUntil);
   }
 
@@ -269,6 +271,10 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
       // 0 is what an absent field reads as.
       if (nonce !== 0n && !this.#sessions.has(sessionKey(pkiId, nonce))) return nonce;
     }
+  }
+
+  get #isByClock(): boolean {
+    return this.#config.minRoundIntervalMs === Number.POSITIVE_INFINITY;
   }
 
   // Responder
