@@ -62,7 +62,7 @@ export class Generator {
     return this.#makers[type](peer);
   }
 
-  readonly #makers: Readonly<Record<MessageType, (peer: HostilePeer) => Envelope>> = {
+  readonly #makers: Readonly<Record<Exclude<MessageType, "shared-entry">, (peer: HostilePeer) => Envelope>> = {
     alive: (peer) => this.#alive(this.#author(peer)),
     "membership-request": (peer) => {
       const self = this.#chance(12)
