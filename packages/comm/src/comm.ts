@@ -17,9 +17,10 @@ import { type CommMetrics, commMetrics } from "./comm-metrics.js";
 import { type CommConfig, checkCommConfig } from "./config.js";
 import { ConnectionTable } from "./connection-table.js";
 import type { ConnectionInfo, HandshakeFailure } from "./handshake.js";
-import { PendingHandshakes } from "./pending-handshakes.js";
+import { hostOf, PendingHandshakes } from "./pending-handshakes.js";
 import type { Stream, Transport } from "./ports.js";
 import { type Received, Receiver } from "./receiver.js";
+import { RefusalLog } from "./refusal-log.js";
 import type { Lane } from "./send-queue.js";
 import {
   type CommDropReason,
@@ -127,6 +128,7 @@ class StreamComm implements Comm {
   /** What to call to give up a dial or its handshake. */
   readonly #dials = new Map<DialId, () => void>();
   readonly #inbound: PendingHandshakes;
+  readonly #refusals = new RefusalLog();
   /** What to call to end a probe or ping at once; its callback is told. */
   readonly #probes = new Set<() => void>();
   /** One encoding per envelope, shared by all queues it is in and gone when the last one has let go of it. */
@@ -460,17 +462,25 @@ class StreamComm implements Comm {
   #reportRefusal(stream: Stream, refused: Extract<HandshakeResult, { ok: false }>): void {
     const { direction, remoteAddress } = stream;
     const { claimed, org, reason, detail } = refused;
-    // A dialler that changes its mind, as one of two simultaneous dials does, is no news; nor is whom we found to be us.
-    const isNews = reason !== "self-connection" && (direction === "outbound" || reason !== "stream-ended");
-    this.#log[isNews ? "warn" : "debug"]("handshake refused", {
-      direction,
-      remoteAddress,
-      claimed,
-      org,
-      reason,
-      detail,
-    });
+    this.#logRefusal(direction, remoteAddress, refused);
     this.#metrics.handshakesRefused.add(1, { reason, direction });
     this.#options.onEvent({ type: "handshake-refused", direction, remoteAddress, claimed, org, reason, detail });
+  }
+
+  #logRefusal(
+    direction: "outbound" | "inbound",
+    remoteAddress: string,
+    { claimed, org, reason, detail }: Extract<HandshakeResult, { ok: false }>,
+  ): void {
+    const fields = { direction, remoteAddress, claimed, org, reason, detail };
+    // A dialler that changes its mind, as one of two simultaneous dials does, is no news; nor is whom we found to be us.
+    const isNews = reason !== "self-connection" && (direction === "outbound" || reason !== "stream-ended");
+    // The port of who dials us is another each time, and would make each refusal the first of its kind.
+    const from = claimed || (direction === "inbound" ? hostOf(remoteAddress) : remoteAddress);
+    const count = isNews
+      ? this.#refusals.count(`${direction} ${from} ${reason}`, this.#options.clock.now())
+      : undefined;
+    if (count === undefined) this.#log.debug("handshake refused", fields);
+    else this.#log.warn("handshake refused", { ...fields, count });
   }
 }

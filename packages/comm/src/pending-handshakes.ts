@@ -21,7 +21,7 @@ export class PendingHandshakes {
 
   /** A ticket, or `undefined` when there are too many. */
   admit(remoteAddress: string): HandshakeTicket | undefined {
-    const host = remoteAddress.slice(0, Math.max(0, remoteAddress.lastIndexOf(":")));
+    const host = hostOf(remoteAddress);
     const ofHost = this.#perHost.get(host) ?? 0;
     if (this.#cancels.size >= this.#limit || ofHost >= Math.ceil(this.#limit / 2)) return undefined;
     this.#perHost.set(host, ofHost + 1);
@@ -46,4 +46,9 @@ export class PendingHandshakes {
       cancel?.(detail);
     }
   }
+}
+
+/** A transport address without its port. */
+export function hostOf(remoteAddress: string): string {
+  return remoteAddress.slice(0, Math.max(0, remoteAddress.lastIndexOf(":")));
 }

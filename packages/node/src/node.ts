@@ -135,7 +135,6 @@ class NodeShell implements GossipNode {
       drops: this.#drops,
       wall: this.#wall,
       log: this.#log,
-      commLog: this.#commLog,
       orgOf: (id) => this.#identities.orgOf(id),
       onRefused: (refusal) => this.#listeners.fire("refused", refusal),
     });

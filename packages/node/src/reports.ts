@@ -10,8 +10,6 @@ export interface ReportsOptions {
   readonly drops: DropLedger;
   readonly wall: WallClock;
   readonly log: Logger;
-  /** For what concerns connections. */
-  readonly commLog: Logger;
   orgOf(pkiId: PkiId): OrgId | undefined;
   onRefused(refusal: Refusal): void;
 }
@@ -26,9 +24,9 @@ export class Reports {
 
   onHandshakeRefused(event: Extract<CommEvent, { readonly type: "handshake-refused" }>): void {
     const { direction, remoteAddress, claimed, org, reason, detail } = event;
-    const { drops, commLog } = this.#options;
+    const { drops } = this.#options;
     drops.count("handshake", reason);
-    if (isMishap(reason)) return commLog.debug("handshake ended", { remoteAddress, reason, detail });
+    if (isMishap(reason)) return;
     // The port of who dials us is another each time; as a name it would make each refusal the first of its kind.
     const address = direction === "inbound" ? hostOf(remoteAddress) : remoteAddress;
     const from = claimed === "" ? address : claimed;
@@ -52,10 +50,11 @@ export class Reports {
   }
 
   #refuse(refusal: Omit<Refusal, "count" | "atWallMs">): void {
-    const { drops, wall, log, commLog, onRefused } = this.#options;
+    const { drops, wall, log, onRefused } = this.#options;
     const counted = drops.refuse({ ...refusal, atWallMs: wallMillis(wall) });
     const { what, ...fields } = counted;
-    if (isLoud(counted.count)) (what === "handshake" ? commLog : log).warn(`${what} refused`, fields);
+    // Of handshakes comm has told already.
+    if (what !== "handshake" && isLoud(counted.count)) log.warn(`${what} refused`, fields);
     onRefused(counted);
   }
 
