@@ -32,6 +32,7 @@ export class GateBed {
       remoteAddress: "bench",
       handshake: { payload: empty, signature: empty },
       direction: "inbound",
+      features: [],
     };
     this.#gate = new Gate({
       crypto,

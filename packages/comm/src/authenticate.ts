@@ -11,6 +11,7 @@ import {
   type WallClock,
   wallMillis,
 } from "@gossip/runtime";
+import type { Feature } from "./features.js";
 import {
   type ConnectionInfo,
   Handshake,
@@ -24,6 +25,8 @@ import type { Stream, StreamEnd, StreamHandlers } from "./ports.js";
 export interface HandshakeContext {
   readonly self: { readonly pkiId: PkiId; readonly identity: Uint8Array };
   readonly secure: boolean;
+  /** The extensions that this node understands. */
+  readonly features: readonly Feature[];
   readonly timeoutMs: number;
   readonly crypto: MessageCryptoService;
   readonly advisor: SecurityAdvisor;
@@ -84,7 +87,7 @@ class RunningHandshake {
   #next: StreamHandlers | undefined;
 
   constructor(stream: Stream, context: HandshakeContext, options: AuthenticateOptions) {
-    const { crypto, advisor, identities, clock, self, secure, timeoutMs } = context;
+    const { crypto, advisor, identities, clock, self, secure, features, timeoutMs } = context;
     this.#stream = stream;
     this.#context = context;
     this.#options = options;
@@ -97,6 +100,7 @@ class RunningHandshake {
       self,
       expected: options.expected,
       probe: options.probe,
+      features,
       timeoutMs,
       pkiIdOf: (identity) => crypto.pkiIdOf(identity),
       orgOf: (identity) => advisor.orgOf(identity),

@@ -16,6 +16,7 @@ import { authenticate, type HandshakeContext, type HandshakeResult } from "./aut
 import { type CommMetrics, commMetrics } from "./comm-metrics.js";
 import { type CommConfig, checkCommConfig } from "./config.js";
 import { ConnectionTable } from "./connection-table.js";
+import type { Feature } from "./features.js";
 import type { ConnectionInfo, HandshakeFailure } from "./handshake.js";
 import { hostOf, PendingHandshakes } from "./pending-handshakes.js";
 import type { Stream, Transport } from "./ports.js";
@@ -70,6 +71,11 @@ export interface CommOptions {
   readonly wall: WallClock;
   readonly random: Random;
   readonly config: CommConfig;
+  /**
+   * The extensions that this node understands, which it tells in the handshake.
+   * @default none: a handshake like a stock peer's, octet by octet
+   */
+  readonly features?: readonly Feature[];
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Each message of an authenticated connection, in the order it came on it. */
@@ -84,6 +90,11 @@ export interface Comm {
   readonly pkiId: PkiId;
   /** Best effort, never throws; what is not sent is reported as a `dropped` event. Order per peer and lane is kept, during dialling too. */
   send(peer: RemotePeer, envelope: Envelope, lane?: Lane): void;
+  /**
+   * As `send`, for a message that only peers with the feature understand: written to no connection whose handshake did
+   * not name it, whatever an earlier one of that peer did; then it is dropped, `not-understood`.
+   */
+  sendFeature(feature: Feature, peer: RemotePeer, envelope: Envelope, lane?: Lane): void;
   /** Dial, authenticate with `probe`, close: learns who answers at an endpoint (page 03 §10 "Handshake"). */
   handshake(endpoint: string, onResult: (result: ProbeResult) => void): void;
   /** Dial and ping, nothing authenticated beyond TLS (page 03 §10 "Probe"). */
@@ -144,6 +155,7 @@ class StreamComm implements Comm {
       ...options,
       self: { pkiId, identity: options.identity },
       secure: transport.secure,
+      features: options.features ?? [],
       timeoutMs: config.connTimeoutMs,
     };
     this.#log = options.log.child("comm");
@@ -168,6 +180,10 @@ class StreamComm implements Comm {
 
   send(peer: RemotePeer, envelope: Envelope, lane: Lane = "control"): void {
     this.#submit({ type: "send", peer, bytes: this.#encode(envelope), lane }, peer.pkiId);
+  }
+
+  sendFeature(feature: Feature, peer: RemotePeer, envelope: Envelope, lane: Lane = "control"): void {
+    this.#submit({ type: "send", peer, bytes: this.#encode(envelope), lane, feature }, peer.pkiId);
   }
 
   disconnect(pkiId: PkiId, detail: string): void {

@@ -26,7 +26,7 @@ const small: RemotePeer = { pkiId: pkiId("11"), endpoint: "small:7051" };
 const large: RemotePeer = { pkiId: pkiId("99"), endpoint: "large:7051" };
 const { graceMs, holdMs, confirmMs, closeMs } = tableTimes;
 
-function info(id: PkiId, direction: "outbound" | "inbound"): ConnectionInfo {
+function info(id: PkiId, direction: "outbound" | "inbound", features: ConnectionInfo["features"] = []): ConnectionInfo {
   const none = new Uint8Array(0);
   return {
     pkiId: id,
@@ -34,6 +34,7 @@ function info(id: PkiId, direction: "outbound" | "inbound"): ConnectionInfo {
     remoteAddress: `${id}:1`,
     handshake: { payload: none, signature: none },
     direction,
+    features,
   };
 }
 
@@ -82,12 +83,16 @@ class Driven {
     return this.step({ type: "send", peer, bytes: bytesOf(message), lane });
   }
 
+  sendFeature(peer: RemotePeer, message: string): string[] {
+    return this.step({ type: "send", peer, bytes: bytesOf(message), lane: "control", feature: "shared-map" });
+  }
+
   respond(to: RemotePeer, message: string): string[] {
     return this.step({ type: "respond", pkiId: to.pkiId, bytes: bytesOf(message), lane: "control" });
   }
 
-  dialled(dial: number, id: PkiId): string[] {
-    return this.step({ type: "dialled", dial, stream: this.#nextStream++, info: info(id, "outbound") });
+  dialled(dial: number, id: PkiId, features?: ConnectionInfo["features"]): string[] {
+    return this.step({ type: "dialled", dial, stream: this.#nextStream++, info: info(id, "outbound", features) });
   }
 
   accepted(id: PkiId): string[] {
@@ -590,6 +595,31 @@ describe("ConnectionTable", () => {
       expect(driven.dialled(2, small.pkiId)).toEqual(["abort 3: no longer wanted"]);
       expect(driven.ended(1, true)).toEqual([]);
       expect(driven.table.queuedBytes).toBe(0);
+    });
+  });
+
+  describe("a message that only some builds understand", () => {
+    it("14.2: is written to a connection whose other side named the feature", () => {
+      const driven = new Driven();
+      driven.sendFeature(large, "ours");
+      expect(driven.dialled(1, large.pkiId, ["shared-map"])).toEqual(["connected 99", "write 1 ours"]);
+    });
+
+    it("14.2: is dropped where it did not, and holds up nothing behind it", () => {
+      const driven = new Driven();
+      driven.sendFeature(large, "ours");
+      driven.send(large, "everybody's");
+      expect(driven.dialled(1, large.pkiId)).toEqual(["connected 99", "dropped not-understood", "write 1 everybody's"]);
+      expect(driven.sendFeature(large, "ours")).toEqual(["dropped not-understood"]);
+    });
+
+    it("14.2: is not repeated to a peer that comes back as another build", () => {
+      const driven = new Driven();
+      driven.sendFeature(large, "ours");
+      driven.dialled(1, large.pkiId, ["shared-map"]);
+      driven.ended(1);
+      driven.pass(tableTimes.redialMaxMs);
+      expect(driven.dialled(2, large.pkiId)).toEqual(["connected 99", "dropped not-understood"]);
     });
   });
 

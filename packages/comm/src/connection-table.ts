@@ -116,7 +116,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
         for (const name of this.#timers.expire(now)) this.#onTimer(name, now);
         break;
       case "send":
-        this.#onSend(input.peer, { bytes: input.bytes, lane: input.lane, response: false }, now);
+        this.#onSend(input.peer, queued(input), now);
         break;
       case "respond":
         this.#onRespond(input.pkiId, { bytes: input.bytes, lane: input.lane, response: true }, now);
@@ -207,12 +207,21 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
   #flush(peer: Peer, now: Millis): void {
     const connection = peer.active;
     if (connection === undefined || !isOpen(connection) || connection.busy || peer.hold !== undefined) return;
-    const message = peer.queue.shift();
+    const message = this.#nextFor(connection, peer);
     if (message === undefined) return;
     connection.busy = true;
     peer.usedAt = now;
     if (connection.provisional !== undefined) this.#keepUntilConfirmed(connection, connection.provisional, message);
     this.#outputs.push({ type: "write", stream: connection.stream, bytes: message.bytes });
+  }
+
+  /** The next message that the other side understands: it may have come back as another build since it was queued. */
+  #nextFor({ info }: Connection, peer: Peer): QueuedMessage | undefined {
+    for (;;) {
+      const message = peer.queue.shift();
+      if (message?.feature === undefined || info.features.includes(message.feature)) return message;
+      this.#drop(peer.pkiId, "not-understood", message);
+    }
   }
 
   /** What is kept has the bounds of the queue; past them, to keep on sending is worth more than to be able to repeat. */
@@ -662,4 +671,8 @@ function split(name: TimerName): ["grace" | "hold" | "redial" | "confirm" | "ret
   const at = name.indexOf(" ");
   // The type of a timer's name says what stands before its first space.
   return [name.slice(0, at) as "grace", name.slice(at + 1)];
+}
+
+function queued({ bytes, lane, feature }: Extract<TableInput, { type: "send" }>): QueuedMessage {
+  return { bytes, lane, response: false, ...(feature === undefined ? {} : { feature }) };
 }

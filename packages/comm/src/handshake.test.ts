@@ -31,6 +31,7 @@ const inbound: HandshakeOptions = {
   self: us,
   expected: pkiId(""),
   probe: false,
+  features: [],
   timeoutMs: 2000,
   pkiIdOf: us.pkiIdOf,
   orgOf: us.orgOf,
@@ -52,6 +53,7 @@ const conn: ConnEstablish = {
   identity: them.identity,
   tlsCertHash: theirHash,
   probe: false,
+  features: none,
 };
 
 /** A conn message as another side would make it: what it says, who signs it, and what is done to the envelope after. */
@@ -129,8 +131,29 @@ describe("Handshake", () => {
         remoteAddress: "192.0.2.1:5000",
         handshake: { payload, signature },
         direction: "inbound",
+        features: [],
       },
     });
+  });
+
+  it("14.1: tells our features in the signed part, one bit each, and not one octet when there are none", () => {
+    const payloadOf = (features: HandshakeOptions["features"]) => {
+      const sent = new Driven({ ...inbound, features }).push({ type: "start" }).outputs[1];
+      return decodeEnvelope(sent?.type === "send" ? sent.bytes : none).payload;
+    };
+    expect(decodeMessage(payloadOf(["shared-map"]))).toMatchObject({ features: Uint8Array.of(1) });
+    // The field number 1000 and three octets: the number takes two, the length one and the set one.
+    expect(payloadOf(["shared-map"]).length).toBe(payloadOf([]).length + 4);
+  });
+
+  it.each([
+    ["no set", none, []],
+    ["our bit", Uint8Array.of(1), ["shared-map"]],
+    ["our bit among those of a later version", Uint8Array.of(0xff, 0xff, 0xff), ["shared-map"]],
+    ["bits of a later version alone", Uint8Array.of(0xfe, 0xff), []],
+    ["a set of absurd length", new Uint8Array(100_000).fill(1), ["shared-map"]],
+  ])("14.1: understands %s", (_, features, expected) => {
+    expect(run(inbound, from(them, { features })).result).toMatchObject({ info: { features: expected } });
   });
 
   it("keeps no view into the receive buffer", () => {

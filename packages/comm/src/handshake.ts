@@ -41,6 +41,7 @@ import {
   readMessage,
 } from "@gossip/proto";
 import { type Machine, type Millis, unreachable, type Wake } from "@gossip/runtime";
+import { decodeFeatures, encodeFeatures, type Feature } from "./features.js";
 
 /** What the handshake proved about the other side of a stream. Payload and signature are kept: they are its credential for channel policies (page 01 §3.6). */
 export interface ConnectionInfo {
@@ -50,6 +51,8 @@ export interface ConnectionInfo {
   /** The remote ConnEstablish payload and its signature. */
   readonly handshake: { readonly payload: Uint8Array; readonly signature: Uint8Array };
   readonly direction: "outbound" | "inbound";
+  /** The extensions that the other side understands; none for a stock peer. */
+  readonly features: readonly Feature[];
 }
 
 /** Why a handshake did not succeed. Closed: it labels a metric. */
@@ -81,6 +84,8 @@ export interface HandshakeOptions {
   readonly expected: PkiId;
   /** We only want to know who answers. */
   readonly probe: boolean;
+  /** The extensions that we understand. */
+  readonly features: readonly Feature[];
   readonly timeoutMs: number;
   /** The PKI-ID of an identity, not validated; `undefined` when it does not decode. */
   pkiIdOf(identity: Uint8Array): PkiId | undefined;
@@ -170,7 +175,7 @@ export class Handshake implements Machine<HandshakeInput, HandshakeOutput> {
   }
 
   #onStart(now: Millis): HandshakeOutput[] {
-    const { secure, remoteTlsCertHash, localTlsCertHash, self, probe } = this.#options;
+    const { secure, remoteTlsCertHash, localTlsCertHash, self, probe, features } = this.#options;
     if (this.#ours !== "idle") return [];
     if (secure && remoteTlsCertHash === undefined) {
       return [this.#refuse("no-tls-certificate", "expected a TLS certificate of the other side, got none")];
@@ -186,6 +191,7 @@ export class Handshake implements Machine<HandshakeInput, HandshakeOutput> {
       identity: self.identity,
       tlsCertHash: localTlsCertHash ?? new Uint8Array(0),
       probe,
+      features: encodeFeatures(features),
     });
     return [{ type: "sign", payload: this.#payload }];
   }
@@ -287,6 +293,7 @@ export class Handshake implements Machine<HandshakeInput, HandshakeOutput> {
       remoteAddress: this.#options.remoteAddress,
       handshake: { payload: envelope.payload.slice(), signature: envelope.signature.slice() },
       direction: this.#options.direction,
+      features: decodeFeatures(conn.features),
     };
     return [{ type: "authenticated", info, probe: conn.probe }];
   }

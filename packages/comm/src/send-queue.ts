@@ -1,4 +1,5 @@
 import { BoundedQueue } from "@gossip/runtime";
+import type { Feature } from "./features.js";
 
 /** Queue a message waits in: control before blocks before bulk; each lane is bounded in messages and bytes. */
 export type Lane = "control" | "block" | "bulk";
@@ -9,6 +10,8 @@ export interface QueuedMessage {
   readonly lane: Lane;
   /** A response: it belongs to the connection it answers on and is never a reason to dial. */
   readonly response: boolean;
+  /** Written only to a connection whose other side named it. */
+  readonly feature?: Feature;
 }
 
 export interface SendQueueOptions {

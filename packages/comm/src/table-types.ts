@@ -1,4 +1,5 @@
 import type { PkiId } from "@gossip/proto";
+import type { Feature } from "./features.js";
 import type { ConnectionInfo } from "./handshake.js";
 import type { Lane } from "./send-queue.js";
 
@@ -16,6 +17,8 @@ export type CommDropReason =
   | "connection-lost"
   | "not-connected"
   | "too-large"
+  /** Its connection is to a build without the feature that the message is of. */
+  | "not-understood"
   | "closing";
 
 /** A connection as seen from outside. */
@@ -67,7 +70,14 @@ export type StreamId = number;
 export type DialId = number;
 
 export type TableInput =
-  | { readonly type: "send"; readonly peer: RemotePeer; readonly bytes: Uint8Array; readonly lane: Lane }
+  | {
+      readonly type: "send";
+      readonly peer: RemotePeer;
+      readonly bytes: Uint8Array;
+      readonly lane: Lane;
+      /** Only for a connection whose other side named it. */
+      readonly feature?: Feature;
+    }
   /** To a connected peer, and never a reason to dial. */
   | { readonly type: "respond"; readonly pkiId: PkiId; readonly bytes: Uint8Array; readonly lane: Lane }
   | { readonly type: "disconnect"; readonly pkiId: PkiId; readonly detail: string }

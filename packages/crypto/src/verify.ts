@@ -4,7 +4,9 @@ import { type MessageCryptoService, type Rejection, reject, type Verdict } from 
 import { markVerified, type Verified } from "./verified.js";
 
 /** The messages that carry their author's signature (protocol page 01 §3.6). */
-export type SignedMessage = MessageOf<"conn" | "alive" | "state-info" | "leadership" | "peer-identity">;
+export type SignedMessage = MessageOf<
+  "conn" | "alive" | "state-info" | "leadership" | "peer-identity" | "shared-entry"
+>;
 
 /** The messages that are believed because the stream they came on is authenticated, or because their content is signed. */
 export type UnsignedMessage = Exclude<GossipMessage, SignedMessage>;
@@ -23,6 +25,7 @@ export function isSignedKind(message: GossipMessage): message is SignedMessage {
     case "state-info":
     case "leadership":
     case "peer-identity":
+    case "shared-entry":
       return true;
     default:
       return false;

@@ -74,6 +74,8 @@ function otherContent(message: SignedMessage): SignedMessage {
       return { ...message, channelMac: channelMac(message.pkiId, "otherchannel") };
     case "leadership":
       return { ...message, isDeclaration: !message.isDeclaration };
+    case "shared-entry":
+      return { ...message, counter: message.counter + 1n };
   }
 }
 

@@ -191,6 +191,20 @@ describe("readMessage", () => {
     expect(decodeMessage(fromHex("08011b08011cb20100"))).toStrictEqual(acknowledgement());
   });
 
+  test.each([
+    ["of the message", "08ffffffffffffffffff02b20100"],
+    ["inside its content", "18014a0c08ffffffffffffffffff021802"],
+    ["that is true or false", "18057204208080808080808080808002".replace("7204", "720b")],
+    ["of a tag", "1880808080808080808002b20100"],
+    ["that nobody knows", "0801d801ffffffffffffffffff03b20100"],
+  ])("1.32: refuses a number %s with more than 64 bits, as Go does", (_, hex) => {
+    expect(readMessage(fromHex(hex))).toMatchObject({ ok: false, reason: "undecodable" });
+  });
+
+  test("1.32: takes a number of 64 bits in ten bytes, also where nobody knows it", () => {
+    expect(decodeMessage(fromHex("08ffffffffffffffffff01d801ffffffffffffffffff01b20100")).nonce).toBe(2n ** 64n - 1n);
+  });
+
   test("takes a field of the wrong wire type for one it does not know", () => {
     expect(decodeMessage(fromHex("0a0101b20100"))).toStrictEqual(acknowledgement({ nonce: 0n }));
   });

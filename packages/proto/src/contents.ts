@@ -66,7 +66,7 @@ export const contents: ReadonlyMap<number, ReadContent> = new Map([
     }),
   ),
   content(13, gossip.Empty, (_, header) => decoded({ type: "empty", ...header })),
-  content(14, gossip.ConnEstablish, ({ pkiId, identity, tlsCertHash, probe }, header) => {
+  content(14, gossip.ConnEstablish, ({ pkiId, identity, tlsCertHash, probe, features }, header) => {
     if (pkiId.length === 0) return missing("conn.pki_id");
     if (identity.length === 0) return missing("conn.identity");
     if (pkiId.length > maxPkiIdBytes) return longPkiId("conn", pkiId);
@@ -77,6 +77,7 @@ export const contents: ReadonlyMap<number, ReadContent> = new Map([
       identity: plain(identity),
       tlsCertHash: plain(tlsCertHash),
       probe,
+      features: plain(features),
     });
   }),
   content(15, gossip.StateInfo, ({ timestamp, pkiId, channel_MAC: mac, properties }, header) => {
@@ -152,6 +153,20 @@ export const contents: ReadonlyMap<number, ReadContent> = new Map([
         simulationHeight: fromLong(privateSimHeight),
         collectionConfigs: plain(collectionConfigs),
       },
+    });
+  }),
+  content(1000, gossip.SharedEntry, ({ pkiId, identity, key, value, deleted, counter }, header) => {
+    if (pkiId.length === 0) return missing("shared_entry.pki_id");
+    if (pkiId.length > maxPkiIdBytes) return longPkiId("shared_entry", pkiId);
+    return decoded({
+      type: "shared-entry",
+      ...header,
+      pkiId: pkiIdFromBytes(pkiId),
+      identity: plain(identity),
+      key,
+      value: plain(value),
+      isDeleted: deleted,
+      counter: fromLong(counter),
     });
   }),
 ]);

@@ -47,6 +47,7 @@ function describeContent(message: GossipMessage): readonly string[] {
         `identity=${size(message.identity)}`,
         `tlsCertHash=${hex(message.tlsCertHash)}`,
         `probe=${message.probe}`,
+        ...(message.features.length === 0 ? [] : [`features=${hex(message.features)}`]),
       ];
     case "state-info": {
       const { ledgerHeight, leftChannel, chaincodes } = message.properties;
@@ -81,6 +82,13 @@ function describeContent(message: GossipMessage): readonly string[] {
       const { txId, namespace, collection, rwset } = message.payload;
       return [`tx=${quoted(txId)}`, `collection=${quoted(`${namespace}/${collection}`)}`, `rwset=${size(rwset)}`];
     }
+    case "shared-entry":
+      return [
+        `pki=${message.pkiId}`,
+        `key=${quoted(message.key)}`,
+        `counter=${message.counter}`,
+        message.isDeleted ? "deleted" : `value=${size(message.value)}`,
+      ];
     default:
       return unreachable(message);
   }

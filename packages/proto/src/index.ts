@@ -47,6 +47,7 @@ export type {
   PullMessage,
   PullType,
   SecretEnvelope,
+  SharedEntry,
   StateInfo,
   StateInfoPullRequest,
   StateInfoSnapshot,

@@ -44,6 +44,8 @@ export function messageSize(message: GossipMessage): number {
       return slack + envelopeSize(message.self);
     case "private-data":
       return slack + message.payload.rwset.length + message.payload.collectionConfigs.length;
+    case "shared-entry":
+      return slack + message.value.length + message.identity.length;
     default:
       return slack;
   }
@@ -83,8 +85,8 @@ function contentToWire(message: GossipMessage): Fields {
     case "empty":
       return { empty: {} };
     case "conn": {
-      const { pkiId, identity, tlsCertHash, probe } = message;
-      return { conn: { pkiId: idToWire(pkiId), identity, tlsCertHash, probe } };
+      const { pkiId, identity, tlsCertHash, probe, features } = message;
+      return { conn: { pkiId: idToWire(pkiId), identity, tlsCertHash, probe, features } };
     }
     case "state-info":
       return {
@@ -123,6 +125,13 @@ function contentToWire(message: GossipMessage): Fields {
       };
     case "private-data":
       return { privateData: { payload: privatePayloadToWire(message.payload) } };
+    case "shared-entry": {
+      const { pkiId, identity, key, value, isDeleted: deleted } = message;
+      const counter = toLong(message.counter, "counter");
+      return {
+        sharedEntry: { pkiId: idToWire(pkiId), identity, key: checkedText(key, "key"), value, deleted, counter },
+      };
+    }
     default:
       return unreachable(message);
   }

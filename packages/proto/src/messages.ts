@@ -12,7 +12,7 @@ import type { PkiId } from "./pki-id.js";
 export type Tag = "undefined" | "empty" | "org-only" | "chan-only" | "chan-and-org" | "chan-or-org" | "unknown";
 
 /** What a pull exchange is about. */
-export type PullType = "undefined" | "block" | "identity" | "unknown";
+export type PullType = "undefined" | "block" | "identity" | "shared" | "unknown";
 
 /** The fields every message has. */
 export interface MessageHeader {
@@ -141,6 +141,8 @@ export interface ConnEstablish extends MessageHeader {
   /** SHA-256 over the DER of the sender's TLS leaf certificate; empty without TLS. */
   readonly tlsCertHash: Uint8Array;
   readonly probe: boolean;
+  /** The extensions of ours that the sender understands, one bit each (page 14 §1); a Fabric peer sends none, and skips the field. */
+  readonly features: Uint8Array;
 }
 
 /** A chaincode that a peer has on a channel, as its state info says, for choosing peers that can serve it (§2.3). */
@@ -263,7 +265,22 @@ export interface PrivateDataMessage extends MessageHeader {
   readonly payload: PrivatePayload;
 }
 
-/** Every message of protocol page 01, discriminated by `type`. */
+/** One entry of a channel's shared map, signed by its author; only between peers that both know it (page 14). */
+export interface SharedEntry extends MessageHeader {
+  readonly type: "shared-entry";
+  /** The author. */
+  readonly pkiId: PkiId;
+  /** The author's serialized identity. */
+  readonly identity: Uint8Array;
+  readonly key: string;
+  /** Empty when deleted. */
+  readonly value: Uint8Array;
+  readonly isDeleted: boolean;
+  /** First part of the entry's version. */
+  readonly counter: bigint;
+}
+
+/** Every message of protocol page 01, and those of ours, discriminated by `type`. */
 export type GossipMessage =
   | AliveMessage
   | MembershipRequest
@@ -285,7 +302,8 @@ export type GossipMessage =
   | Acknowledgement
   | PrivateDataRequest
   | PrivateDataResponse
-  | PrivateDataMessage;
+  | PrivateDataMessage
+  | SharedEntry;
 
 /** The value that tells messages apart in a `switch`; ours, not the wire's field number. */
 export type MessageType = GossipMessage["type"];

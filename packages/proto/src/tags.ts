@@ -42,7 +42,10 @@ function requiredTag(message: GossipMessage): Tag | undefined {
     case "request":
     case "update":
       if (message.pullType === "block") return "chan-and-org";
+      if (message.pullType === "shared") return "chan-only";
       return message.pullType === "identity" ? "empty" : undefined;
+    case "shared-entry":
+      return "chan-only";
     case "state-info":
     case "state-info-pull-request":
     case "state-info-snapshot":

@@ -41,6 +41,40 @@ export class BoundedReader extends protobuf.Reader {
     return super.tag();
   }
 
+  override uint32(): number {
+    const from = this.pos;
+    const value = super.uint32();
+    this.#checkVarint(from);
+    return value;
+  }
+
+  override uint64(): Long {
+    const from = this.pos;
+    const value = super.uint64();
+    this.#checkVarint(from);
+    return value;
+  }
+
+  override bool(): boolean {
+    const from = this.pos;
+    const value = super.bool();
+    this.#checkVarint(from);
+    return value;
+  }
+
+  override skip(length?: number): this {
+    const from = this.pos;
+    super.skip(length);
+    if (length === undefined) this.#checkVarint(from);
+    return this;
+  }
+
+  /** Go refuses a tenth byte that has more than the last of 64 bits; what we took here, and passed on, would cut us off from stock peers. */
+  #checkVarint(from: number): void {
+    const last = this.buf[this.pos - 1] ?? 0;
+    if (this.pos - from === 10 && last > 1) throw new RangeError("a varint of more than 64 bits");
+  }
+
   get isOverFieldLimit(): boolean {
     return this.#fieldsLeft < 0;
   }

@@ -28,7 +28,7 @@ export const uint64: fc.Arbitrary<bigint> = fc.oneof(
 const pkiIds: fc.Arbitrary<PkiId> = fc.uint8Array({ maxLength: 64 }).map(pkiIdFromBytes);
 const somePkiIds = fc.uint8Array({ minLength: 1, maxLength: 64 }).map(pkiIdFromBytes);
 const tags = fc.constantFrom<Tag>("undefined", "empty", "org-only", "chan-only", "chan-and-org", "chan-or-org");
-const pullTypes = fc.constantFrom<PullType>("undefined", "block", "identity");
+const pullTypes = fc.constantFrom<PullType>("undefined", "block", "identity", "shared");
 const times = record({ incarnation: uint64, sequence: uint64 });
 
 const signed = { payload: bytes, signature: bytes };
@@ -59,7 +59,7 @@ const contents: { readonly [Type in MessageType]: Contents<Extract<GossipMessage
   request: { ...pull, digests: byteLists },
   update: { ...pull, data: envelopeLists },
   empty: {},
-  conn: { pkiId: somePkiIds, identity: someBytes, tlsCertHash: bytes, probe: flag },
+  conn: { pkiId: somePkiIds, identity: someBytes, tlsCertHash: bytes, probe: flag, features: bytes },
   "state-info": {
     time: times,
     pkiId: pkiIds,
@@ -90,6 +90,14 @@ const contents: { readonly [Type in MessageType]: Contents<Extract<GossipMessage
       simulationHeight: uint64,
       collectionConfigs: bytes,
     }),
+  },
+  "shared-entry": {
+    pkiId: somePkiIds,
+    identity: bytes,
+    key: text,
+    value: bytes,
+    isDeleted: flag,
+    counter: uint64,
   },
 };
 

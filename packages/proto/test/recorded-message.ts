@@ -39,6 +39,7 @@ const pullTypes: Readonly<Record<PullType, string | undefined>> = {
   undefined: undefined,
   block: "BLOCK_MSG",
   identity: "IDENTITY_MSG",
+  shared: "?",
   unknown: "?",
 };
 
@@ -107,6 +108,7 @@ function content(message: GossipMessage): Readonly<Record<string, unknown>> {
     case "ack":
     case "private-data-request":
     case "private-data-response":
+    case "shared-entry":
       throw new Error(`expected a type that the conversations hold at the top level, got ${message.type}`);
     default:
       return unreachable(message);

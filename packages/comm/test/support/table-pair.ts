@@ -306,6 +306,7 @@ export class TablePair {
       remoteAddress: other(end.side),
       handshake: { payload: none, signature: none },
       direction: end === dialler ? ("outbound" as const) : ("inbound" as const),
+      features: [],
     };
   }
 

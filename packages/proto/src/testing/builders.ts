@@ -20,6 +20,7 @@ import type {
   PrivateDataRequest,
   PrivateDataResponse,
   SecretEnvelope,
+  SharedEntry,
   StateInfo,
   StateInfoPullRequest,
   StateInfoSnapshot,
@@ -114,6 +115,7 @@ export function connMessage(overrides: Overrides<ConnEstablish> = {}): ConnEstab
     identity: Uint8Array.of(3),
     tlsCertHash: none,
     probe: false,
+    features: none,
     ...overrides,
   };
 }
@@ -212,6 +214,21 @@ export function privateDataMessage(overrides: Overrides<PrivateDataMessage> = {}
   };
 }
 
+/** One byte under the key "key", of an author whose identity is a placeholder. */
+export function sharedEntry(overrides: Overrides<SharedEntry> = {}): SharedEntry {
+  return {
+    type: "shared-entry",
+    ...header("chan-only"),
+    pkiId: defaultPkiId,
+    identity: Uint8Array.of(3),
+    key: "key",
+    value: Uint8Array.of(1),
+    isDeleted: false,
+    counter: 1n,
+    ...overrides,
+  };
+}
+
 /** An envelope around a message, unsigned unless a signature is given. */
 export function envelopeOf(
   message: GossipMessage,
@@ -226,5 +243,6 @@ function header(tag: Tag, channel = defaultChannel): { nonce: bigint; channel: s
 }
 
 function pull({ pullType }: { readonly pullType?: Hello["pullType"] }) {
-  return pullType === "identity" ? header("empty", "") : header("chan-and-org");
+  if (pullType === "identity") return header("empty", "");
+  return header(pullType === "shared" ? "chan-only" : "chan-and-org");
 }

@@ -17,6 +17,7 @@ export {
   privateDataRequest,
   privateDataResponse,
   requestMessage,
+  sharedEntry,
   stateInfo,
   stateInfoPullRequest,
   stateInfoSnapshot,
