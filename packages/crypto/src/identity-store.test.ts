@@ -31,7 +31,7 @@ function createStore(options: Partial<IdentityStoreOptions> = {}) {
 }
 
 describe("IdentityStore", () => {
-  it("accepts a valid identity, and the same again", () => {
+  it("02/10.1a, 02/10.1c, 2.6: accepts a valid identity, and the same again", () => {
     const { store, put } = createStore();
     expect(put(peer)).toEqual({ ok: true });
     expect(put(peer)).toEqual({ ok: true });
@@ -40,7 +40,7 @@ describe("IdentityStore", () => {
     expect(store.has(idOf(peer))).toBe(true);
   });
 
-  it("refuses an empty PKI-ID, an empty identity and the PKI-ID of another, in both directions", () => {
+  it("02/10.1b, 2.6: refuses an empty PKI-ID, an empty identity and the PKI-ID of another, in both directions", () => {
     const { store, put } = createStore();
     expect(put(peer, 0, "" as PkiId)).toMatchObject({ reason: "pki-id-mismatch" });
     expect(put(new Uint8Array(0), 0, idOf(peer))).toMatchObject({ reason: "malformed-identity" });
@@ -49,18 +49,18 @@ describe("IdentityStore", () => {
     expect(store.all.map(({ pkiId }) => pkiId)).toEqual([idOf(self)]);
   });
 
-  it("refuses a revoked identity and stores nothing", () => {
+  it("02/10.1b, 2.6: refuses a revoked identity and stores nothing", () => {
     const { store, trust, put } = createStore();
     trust.revoke(peer);
     expect(put(peer)).toMatchObject({ reason: "revoked-identity" });
     expect(store.has(idOf(peer))).toBe(false);
   });
 
-  it("knows nothing of a PKI-ID that was not put", () => {
+  it("02/10.1c, 02/10.1d: knows nothing of a PKI-ID that was not put", () => {
     const { store } = createStore();
     expect(store.get(idOf(peer), 0)).toBeUndefined();
     expect(store.orgOf(idOf(peer))).toBeUndefined();
-    expect(store.remove(idOf(peer))).toBe(false);
+    expect(store.remove(idOf(peer), "replaced")).toBeUndefined();
   });
 
   it("keeps its own copy of the identity", () => {
@@ -71,13 +71,13 @@ describe("IdentityStore", () => {
     expect(store.get(idOf(peer), 0)).toEqual(peer);
   });
 
-  it("validates a known identity once, however often it is put", () => {
+  it("2.7: validates a known identity once, however often it is put", () => {
     const { put, validations } = createStore();
     for (let i = 0; i < 100; i++) expect(put(peer, i)).toEqual({ ok: true });
     expect(validations()).toBe(1);
   });
 
-  it("refuses other bytes under a known PKI-ID, even if the crypto finds them valid", () => {
+  it("2.8: refuses other bytes under a known PKI-ID, even if the crypto finds them valid", () => {
     const lenient = createFakeCrypto({ org: "Org1", name: "self" });
     const crypto: MessageCryptoService = { ...lenient, pkiIdOf: () => idOf(peer) };
     const store = new IdentityStore({ crypto, advisor: lenient, self: peer });
@@ -85,7 +85,7 @@ describe("IdentityStore", () => {
     expect(store.get(idOf(peer), 0)).toEqual(peer);
   });
 
-  it("remembers a refusal for five seconds, or until trust changes", () => {
+  it("2.11: remembers a refusal for five seconds, or until trust changes", () => {
     const { store, put, trust, clock, validations } = createStore();
     trust.expire(peer, day - 1);
     for (let now = 0; now < 5_000; now += 100) expect(put(peer, now)).toMatchObject({ reason: "expired-identity" });
@@ -119,11 +119,11 @@ describe("IdentityStore", () => {
     expect(put(peer)).toEqual({ ok: true });
     expect(put(other)).toMatchObject({ reason: "too-many-identities" });
     expect(put(peer)).toEqual({ ok: true });
-    expect(store.remove(idOf(peer))).toBe(true);
+    expect(store.remove(idOf(peer), "replaced")).toEqual({ pkiId: idOf(peer), identity: peer, cause: "replaced" });
     expect(put(other)).toEqual({ ok: true });
   });
 
-  it("lists every identity under its own organization, the own one included", () => {
+  it("02/10.1m: lists every identity under its own organization, the own one included", () => {
     const { store, put, trust } = createStore();
     trust.expire(other, 3 * day);
     put(peer);
@@ -148,7 +148,7 @@ describe("IdentityStore, of its own identity,", () => {
     expect(build(new FakeTrust())()).toMatchObject({ selfPkiId: idOf(self), selfOrg: "Org1" });
   });
 
-  it("refuses to start with a revoked, an expired, an unknown and a malformed one", () => {
+  it("02/10.1l: refuses to start with a revoked, an expired, an unknown and a malformed one", () => {
     const revoking = new FakeTrust();
     revoking.revoke(self);
     expect(build(revoking)).toThrow(untrusted("revoked-identity"));
@@ -174,7 +174,7 @@ describe("IdentityStore, of its own identity,", () => {
     }
   });
 
-  it("never loses it by disuse, but does by expiry and by revocation", () => {
+  it("02/10.1f, 2.10: never loses it by disuse, but does by expiry and by revocation", () => {
     const { store, trust, clock } = createStore({ usageThresholdMs: 500 });
     expect(store.purge(1e9, clock.wallMs)).toEqual([]);
     trust.revoke(self);
@@ -190,7 +190,7 @@ describe("IdentityStore, of its own identity,", () => {
 });
 
 describe("IdentityStore, of disuse,", () => {
-  it("purges what nobody asked for longer than the threshold, and returns it", () => {
+  it("02/10.1f, 2.10: purges what nobody asked for longer than the threshold, and returns it", () => {
     const { store, put, clock } = createStore({ usageThresholdMs: 500 });
     put(peer, 0);
     expect(store.purge(500, clock.wallMs)).toEqual([]);
@@ -198,7 +198,7 @@ describe("IdentityStore, of disuse,", () => {
     expect(store.has(idOf(peer))).toBe(false);
   });
 
-  it("keeps what is asked for", () => {
+  it("02/10.1g, 2.9: keeps what is asked for", () => {
     const { store, put, clock } = createStore({ usageThresholdMs: 500 });
     put(peer, 0);
     for (let now = 0; now <= 3_000; now += 10) {
@@ -207,7 +207,7 @@ describe("IdentityStore, of disuse,", () => {
     }
   });
 
-  it("counts neither a further put, nor has, orgOf and all as use", () => {
+  it("2.9: counts neither a further put, nor has, orgOf and all as use", () => {
     const { store, put, clock } = createStore({ usageThresholdMs: 500 });
     put(peer, 0);
     put(peer, 400);
@@ -219,7 +219,7 @@ describe("IdentityStore, of disuse,", () => {
 });
 
 describe("IdentityStore, of expiry,", () => {
-  it("refuses what has expired, takes what will, and what never does", () => {
+  it("02/10.1i: refuses what has expired, takes what will, and what never does", () => {
     const { put, trust } = createStore();
     trust.expire(peer, day - 1);
     trust.expire(other, day);
@@ -235,7 +235,7 @@ describe("IdentityStore, of expiry,", () => {
     expect(store.put(idOf(peer), peer, 0, 11)).toMatchObject({ reason: "expired-identity" });
   });
 
-  it("refuses a known identity once it has expired, and purges it with that cause", () => {
+  it("02/10.1j, 2.7: refuses a known identity once it has expired, and purges it with that cause", () => {
     const { store, put, trust, clock } = createStore();
     trust.expire(peer, day + 1_000);
     put(peer, 0);
@@ -244,7 +244,7 @@ describe("IdentityStore, of expiry,", () => {
     expect(store.purge(1_001, clock.wallMs)).toEqual([{ pkiId: idOf(peer), identity: peer, cause: "expired" }]);
   });
 
-  it("wants to be purged just after the first expiry, and within a tenth of the threshold", () => {
+  it("2.10: wants to be purged just after the first expiry, and within a tenth of the threshold", () => {
     const { store, put, trust, clock } = createStore({ usageThresholdMs: 100_000 });
     expect(store.deadline).toBe(Number.NEGATIVE_INFINITY);
     store.purge(50, clock.wallMs);
@@ -260,7 +260,7 @@ describe("IdentityStore, of expiry,", () => {
 });
 
 describe("IdentityStore, of suspicion,", () => {
-  it("removes the suspected that are revoked, once, and only them", () => {
+  it("02/10.1e, 02/10.1k, 2.11: removes the suspected that are revoked, once, and only them", () => {
     const { store, put, trust, clock } = createStore();
     put(peer);
     put(other);
@@ -283,6 +283,96 @@ describe("IdentityStore, of suspicion,", () => {
     const removed = store.suspect(() => false, 600, clock.wallMs);
     expect(removed).toEqual([{ pkiId: idOf(other), identity: other, cause: "unused" }]);
     expect(store.has(idOf(peer))).toBe(true);
+  });
+});
+
+describe("IdentityStore, of what went,", () => {
+  const wallMs = day;
+
+  it("2.22: does not welcome a revoked identity, held or refused, until trust changes", () => {
+    const { store, put, trust } = createStore();
+    put(peer);
+    trust.revoke(peer);
+    trust.revoke(other);
+    store.suspect(() => true, 1, wallMs);
+    expect(put(other)).toMatchObject({ reason: "revoked-identity" });
+    for (const one of [peer, other]) {
+      store.welcome(idOf(one));
+      expect(store.isUnwelcome(idOf(one), wallMs)).toBe(true);
+    }
+    store.suspect(() => false, 2, wallMs);
+    expect(store.isUnwelcome(idOf(peer), wallMs)).toBe(false);
+    expect(store.isUnwelcome(idOf(other), wallMs)).toBe(false);
+  });
+
+  it("2.22: does not welcome an expired identity, held or refused, unless the date is set back", () => {
+    const { store, put, trust, clock } = createStore();
+    trust.expire(peer, day + 1_000);
+    trust.expire(other, day);
+    put(peer);
+    clock.wallMs = day + 2_000;
+    store.purge(2_000, clock.wallMs);
+    put(other);
+    for (const one of [peer, other]) {
+      store.welcome(idOf(one));
+      expect(store.isUnwelcome(idOf(one), clock.wallMs)).toBe(true);
+    }
+    expect(store.isUnwelcome(idOf(peer), day + 1_000)).toBe(false);
+    expect(store.isUnwelcome(idOf(other), day)).toBe(false);
+  });
+
+  it("2.22: does not welcome what fell out of use or was replaced, until it is heard of again", () => {
+    const { store, put } = createStore({ usageThresholdMs: 500 });
+    put(peer);
+    put(other);
+    store.remove(idOf(other), "replaced");
+    store.purge(501, wallMs);
+    for (const one of [peer, other]) {
+      expect(store.isUnwelcome(idOf(one), wallMs)).toBe(true);
+      store.welcome(idOf(one));
+      expect(store.isUnwelcome(idOf(one), wallMs)).toBe(false);
+    }
+  });
+
+  it("2.22: welcomes what was put after all, as by a handshake", () => {
+    const { store, put } = createStore();
+    put(peer);
+    store.remove(idOf(peer), "replaced");
+    expect(put(peer)).toEqual({ ok: true });
+    expect(store.isUnwelcome(idOf(peer), wallMs)).toBe(false);
+  });
+
+  it("2.22: remembers only so many", () => {
+    const { store, put } = createStore();
+    const many = Array.from({ length: 4_097 }, (_, i) => fakeIdentity("Org1", `peer${i}`));
+    for (const one of many) {
+      put(one);
+      store.remove(idOf(one), "replaced");
+    }
+    expect(many.filter((one) => store.isUnwelcome(idOf(one), wallMs))).toHaveLength(4_096);
+    expect(store.isUnwelcome(idOf(fakeIdentity("Org1", "peer0")), wallMs)).toBe(false);
+  });
+
+  it("2.23: keeps a member's identity, however long nobody asks for it", () => {
+    const members = new Set([idOf(peer)]);
+    const { store, put } = createStore({ usageThresholdMs: 500, isMember: (pkiId) => members.has(pkiId) });
+    put(peer);
+    put(other);
+    expect(store.purge(501, wallMs)).toEqual([{ pkiId: idOf(other), identity: other, cause: "unused" }]);
+    members.clear();
+    expect(store.purge(502, wallMs)).toEqual([{ pkiId: idOf(peer), identity: peer, cause: "unused" }]);
+  });
+
+  it("2.28: counts whose identity runs out within a time, the own one and those that have left out", () => {
+    const { store, put, trust } = createStore();
+    trust.expire(peer, day + 1_000);
+    trust.expire(other, day + 2_000);
+    put(peer);
+    put(other);
+    put(fakeIdentity("Org1", "eternal"));
+    expect(store.expiringWithin(999, day)).toBe(0);
+    expect(store.expiringWithin(1_000, day)).toBe(1);
+    expect(store.expiringWithin(1_000, day + 1_001)).toBe(1);
   });
 });
 
@@ -313,6 +403,21 @@ describe("IdentityStore with asynchronous crypto", () => {
     expect(store.has(idOf(peer))).toBe(true);
   });
 
+  it("2.11: judges again what was being validated when trust changed", async () => {
+    const fake = createFakeCrypto({ org: "Org1", name: "self" });
+    // Its verdicts are of the moment when they were asked for, and arrive later.
+    const crypto: MessageCryptoService = {
+      ...fake,
+      validateIdentity: async (identity) => await Promise.resolve(fake.validateIdentity(identity)),
+    };
+    const store = new IdentityStore({ crypto, advisor: fake, self });
+    const verdict = store.put(idOf(peer), peer, 0, 0);
+    fake.trust.revoke(peer);
+    await store.suspect(() => true, 1, 0);
+    expect(await verdict).toMatchObject({ reason: "revoked-identity" });
+    expect(store.has(idOf(peer))).toBe(false);
+  });
+
   it("accepts two puts of one identity that overlap", async () => {
     const { store, answer } = createSlowStore();
     const verdicts = [store.put(idOf(peer), peer, 0, 0), store.put(idOf(peer), peer, 1, 0)];
@@ -328,7 +433,7 @@ describe("IdentityStore with asynchronous crypto", () => {
     await first;
     trust.revoke(peer);
     const removed = store.suspect(({ pkiId }) => pkiId === idOf(peer), 1, 0);
-    store.remove(idOf(peer));
+    store.remove(idOf(peer), "replaced");
     answer();
     expect(await removed).toEqual([]);
   });

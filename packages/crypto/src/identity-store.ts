@@ -50,6 +50,13 @@ export interface IdentityStoreOptions {
    * @default 3_600_000 (one hour)
    */
   readonly usageThresholdMs?: number;
+  /**
+   * Who is a member, or otherwise in touch with us: not purged for disuse, however quiet (page 02 §11.16). Asked once per
+   * identity and purge.
+   *
+   * @default nobody
+   */
+  readonly isMember?: (pkiId: PkiId) => boolean;
 }
 
 /**
@@ -58,6 +65,9 @@ export interface IdentityStoreOptions {
  */
 const refusalMemoryMs = 5_000;
 const maxRefusals = 1_024;
+
+/** Identities that went, or are revoked, and are remembered for that; the one that went first makes room. */
+const maxGone = 4_096;
 
 interface Entry extends KnownIdentity {
   lastUsed: Millis;
@@ -68,12 +78,23 @@ interface Refusal {
   readonly until: Millis;
 }
 
+/** Why an identity is not asked for, though others offer it. */
+interface Gone {
+  readonly cause: RemovalCause;
+  readonly expiresAtWallMs: number | undefined;
+}
+
 /**
  * PKI-ID → identity (protocol page 02 §5). Time is an argument: expiry goes by the date, disuse by the monotonic clock.
  *
+ * What went is remembered by its PKI-ID, so that peers that still offer it do not bring it back (`isUnwelcome`): what was
+ * revoked until trust changes, what has expired while the date says so, what was replaced or out of use until somebody
+ * shows that it is in use (`welcome`), or proves to hold it by a handshake.
+ *
  * Deviations from the reference, page 02 §11: what is known is looked up before anything is validated, and must be the
  * same bytes (2, 4); refusals are remembered for a few seconds (2); removals are returned, so nothing is called back
- * under a lock (1); one deadline stands for all expiry timers (15).
+ * under a lock (1); what went is not pulled back, and members are not purged for disuse (9, 16); one deadline stands for
+ * all expiry timers (15).
  *
  * @example
  * const identities = new IdentityStore({ crypto, advisor: crypto, self: identity });
@@ -85,9 +106,13 @@ export class IdentityStore {
   readonly #crypto: MessageCryptoService;
   readonly #advisor: SecurityAdvisor;
   readonly #usageThresholdMs: number;
+  readonly #isMember: (pkiId: PkiId) => boolean;
   readonly #entries: BoundedMap<PkiId, Entry>;
   readonly #refusals = new BoundedMap<string, Refusal>({ maxEntries: maxRefusals, whenFull: "evict-oldest" });
+  readonly #gone = new BoundedMap<PkiId, Gone>({ maxEntries: maxGone, whenFull: "evict-oldest" });
   #deadline: Millis = Number.NEGATIVE_INFINITY;
+  /** Rises with each change of trust: a verdict of an earlier one is worth nothing. */
+  #epoch = 0;
 
   /**
    * The own identity must be valid now. With asynchronous crypto it is validated at the first `suspect` instead.
@@ -96,6 +121,7 @@ export class IdentityStore {
    */
   constructor(options: IdentityStoreOptions) {
     const { crypto, advisor, self, maxIdentities = 10_000, usageThresholdMs = 3_600_000 } = options;
+    const { isMember = () => false } = options;
     requireConfig(
       Number.isInteger(maxIdentities) && maxIdentities >= 1,
       "maxIdentities to be an integer of at least 1",
@@ -105,6 +131,7 @@ export class IdentityStore {
     this.#crypto = crypto;
     this.#advisor = advisor;
     this.#usageThresholdMs = usageThresholdMs;
+    this.#isMember = isMember;
     this.#entries = new BoundedMap({ maxEntries: maxIdentities, whenFull: "refuse" });
 
     const pkiId = crypto.pkiIdOf(self);
@@ -138,12 +165,16 @@ export class IdentityStore {
     const refusal = this.#refusals.get(key);
     if (refusal !== undefined && now < refusal.until) return refusal.rejection;
 
-    return whenDone(this.#crypto.validateIdentity(identity), (validity): Verdict => {
+    const epoch = this.#epoch;
+    return whenDone(this.#crypto.validateIdentity(identity), (validity): MaybePromise<Verdict> => {
+      if (epoch !== this.#epoch) return this.put(pkiId, identity, now, wallMs);
       const verdict = validity.ok ? this.#store(pkiId, identity, now, wallMs) : validity;
       // A full store is our condition, not the identity's, and may be over at the next purge.
       if (!verdict.ok && verdict.reason !== "too-many-identities") {
         this.#refusals.set(key, { rejection: verdict, until: now + refusalMemoryMs });
       }
+      if (!verdict.ok && verdict.reason === "revoked-identity") this.#remember(pkiId, "suspected");
+      if (!verdict.ok && verdict.reason === "expired-identity") this.#remember(pkiId, "expired", wallMs - 1);
       return verdict;
     });
   }
@@ -159,6 +190,11 @@ export class IdentityStore {
   /** The organization of a known PKI-ID, from memory; does not count as use. */
   orgOf(pkiId: PkiId): OrgId | undefined {
     return this.#entries.get(pkiId)?.org;
+  }
+
+  /** When a known identity expires, in milliseconds since 1970; `undefined` for never and for unknown ones. */
+  expirationOf(pkiId: PkiId): number | undefined {
+    return this.#entries.get(pkiId)?.expiresAtWallMs;
   }
 
   has(pkiId: PkiId): boolean {
@@ -180,6 +216,32 @@ export class IdentityStore {
     return this.#deadline;
   }
 
+  /**
+   * Whether it is known that the identity is not to be had from others: it went for a reason that still holds. What comes
+   * by a handshake, or with an alive message, is put all the same, and judged.
+   */
+  isUnwelcome(pkiId: PkiId, wallMs: number): boolean {
+    const gone = this.#gone.get(pkiId);
+    if (gone === undefined) return false;
+    // The date may have been set back.
+    return gone.cause !== "expired" || wallMs > (gone.expiresAtWallMs ?? wallMs);
+  }
+
+  /** A new message of it came: if it only fell out of use, or was replaced, it is worth asking for again. */
+  welcome(pkiId: PkiId): void {
+    const cause = this.#gone.get(pkiId)?.cause;
+    if (cause === "unused" || cause === "replaced") this.#gone.delete(pkiId);
+  }
+
+  /** How many other identities are valid at `wallMs` and will not be any more `withinMs` later. */
+  expiringWithin(withinMs: number, wallMs: number): number {
+    let count = 0;
+    for (const { pkiId, expiresAtWallMs: at = Number.POSITIVE_INFINITY } of this.#entries.values()) {
+      if (pkiId !== this.selfPkiId && at >= wallMs && at <= wallMs + withinMs) count++;
+    }
+    return count;
+  }
+
   /** Removes what is expired at `wallMs` or was unused for longer than the threshold; returns what went. */
   purge(now: Millis, wallMs: number): readonly Removed[] {
     const removed: Removed[] = [];
@@ -189,7 +251,7 @@ export class IdentityStore {
       if (cause === undefined) this.#expectExpiry(entry, now, wallMs);
       else removed.push({ pkiId: entry.pkiId, identity: entry.identity, cause });
     }
-    for (const { pkiId } of removed) this.#entries.delete(pkiId);
+    for (const { pkiId, cause } of removed) this.remove(pkiId, cause);
     return removed;
   }
 
@@ -203,7 +265,9 @@ export class IdentityStore {
     wallMs: number,
   ): MaybePromise<readonly Removed[]> {
     const removed = [...this.purge(now, wallMs)];
+    this.#epoch++;
     this.#refusals.clear();
+    for (const [pkiId, { cause }] of [...this.#gone]) if (cause === "suspected") this.#gone.delete(pkiId);
     const picked = [...this.#entries.values()].filter(predicate);
     const verdicts = picked.map((entry) => {
       entry.lastUsed = Math.max(entry.lastUsed, now);
@@ -215,17 +279,25 @@ export class IdentityStore {
         assert(verdict !== undefined, "expected one verdict for each suspected identity");
         // While verdicts were awaited the entry may have gone, or come back as another.
         if (verdict.ok || this.#entries.get(entry.pkiId) !== entry) continue;
-        this.#entries.delete(entry.pkiId);
         const cause = verdict.reason === "expired-identity" ? "expired" : "suspected";
+        this.remove(entry.pkiId, cause);
         removed.push({ pkiId: entry.pkiId, identity: entry.identity, cause });
       }
       return removed;
     });
   }
 
-  /** Removes one; whether it was there. */
-  remove(pkiId: PkiId): boolean {
-    return this.#entries.delete(pkiId);
+  /** Removes one, and remembers why; what was removed, or `undefined` when it was not there. */
+  remove(pkiId: PkiId, cause: RemovalCause): Removed | undefined {
+    const entry = this.#entries.get(pkiId);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(pkiId);
+    this.#remember(pkiId, cause, entry.expiresAtWallMs);
+    return { pkiId, identity: entry.identity, cause };
+  }
+
+  #remember(pkiId: PkiId, cause: RemovalCause, expiresAtWallMs?: number): void {
+    this.#gone.set(pkiId, { cause, expiresAtWallMs });
   }
 
   #store(pkiId: PkiId, identity: Uint8Array, now: Millis, wallMs: number): Verdict {
@@ -242,6 +314,7 @@ export class IdentityStore {
     if (!this.#entries.set(pkiId, entry)) {
       return reject("too-many-identities", `expected at most ${this.#entries.size} identities, got one more`);
     }
+    this.#gone.delete(pkiId);
     this.#expectExpiry(entry, now, wallMs);
     return accepted;
   }
@@ -259,7 +332,7 @@ export class IdentityStore {
   #overdue(entry: Entry, now: Millis, wallMs: number): RemovalCause | undefined {
     if (entry.expiresAtWallMs !== undefined && wallMs > entry.expiresAtWallMs) return "expired";
     const isUnused = entry.pkiId !== this.selfPkiId && entry.lastUsed + this.#usageThresholdMs < now;
-    return isUnused ? "unused" : undefined;
+    return isUnused && !this.#isMember(entry.pkiId) ? "unused" : undefined;
   }
 
   #expectExpiry(entry: Entry, now: Millis, wallMs: number): void {

@@ -1,5 +1,5 @@
 import type { ConnectionView, Transport } from "@gossip/comm";
-import type { MessageCryptoService, SecurityAdvisor } from "@gossip/crypto";
+import type { KnownIdentity, MessageCryptoService, SecurityAdvisor } from "@gossip/crypto";
 import type { OrgId, PkiId, PrivateDataDigest, PrivateDataElement, PrivatePayload, Properties } from "@gossip/proto";
 import type { Clock, Logger, MaybePromise, Metrics, Random, WallClock } from "@gossip/runtime";
 import type { Ledger } from "@gossip/state";
@@ -42,6 +42,8 @@ export interface MemberView {
   readonly sequence: bigint;
   /** Milliseconds since it was last heard of. */
   readonly lastSeenMs: number;
+  /** When its identity expires, in milliseconds since 1970; `undefined` for never. */
+  readonly expiresAtWallMs: number | undefined;
 }
 
 /** A member of one channel, with the ledger height it last told in its state info. */
@@ -136,6 +138,8 @@ export interface GossipNode {
   readonly org: OrgId;
   readonly endpoint: string;
   readonly incarnation: bigint;
+  /** When the own identity expires, in milliseconds since 1970; `undefined` for never. */
+  readonly expiresAtWallMs: number | undefined;
   /** "ok", or why nobody takes this node for a peer any more: its own identity has expired, or was revoked. */
   readonly health: { readonly ok: true } | { readonly ok: false; readonly detail: string };
   /** Alive members, self excluded. */
@@ -148,6 +152,14 @@ export interface GossipNode {
   readonly refusals: readonly Refusal[];
   join(channel: string, options: JoinOptions): Promise<Channel>;
   setMetadata(metadata: Uint8Array): void;
+  /**
+   * Judges known identities anew, own one included: to be called when trust has changed, as when a revocation is known and in
+   * force in `crypto`. Whose identity is not good any more is forgotten in every place, disconnected, and not let back in;
+   * resolves with their PKI-IDs when that is done. Config blocks of joined channels do this by themselves.
+   *
+   * @param predicate which identities may have become invalid; `() => true` for all
+   */
+  suspect(predicate: (identity: KnownIdentity) => boolean): Promise<readonly PkiId[]>;
   on<E extends keyof NodeEvents>(event: E, listener: NodeEvents[E]): () => void;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

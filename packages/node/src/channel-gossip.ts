@@ -90,6 +90,8 @@ export type ChannelGossipInput =
   | { readonly type: "organizations"; readonly organizations: readonly OrgId[] }
   /** A state info that was held when trust changed, and is not good any more. */
   | { readonly type: "distrusted"; readonly info: Verified<StateInfo> }
+  /** Whoever this was is nobody any more: revoked, expired or replaced. */
+  | { readonly type: "identity-removed"; readonly pkiId: PkiId }
   /** The last input: what is signed after it says that we left. */
   | { readonly type: "leave" }
   | { readonly type: "member-up"; readonly pkiId: PkiId };
@@ -169,6 +171,9 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
         return this.#onOrganizations(input.organizations);
       case "distrusted":
         return this.#onDistrusted(input.info);
+      case "identity-removed":
+        this.#newcomers.delete(input.pkiId);
+        return this.#forget((pkiId) => pkiId === input.pkiId);
       case "leave":
         this.#isLeaving = true;
         return this.#publish(now);

@@ -218,6 +218,12 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.#gossipRun.push({ type: "member-up", pkiId });
   }
 
+  /** Whose identity is gone said nothing that still counts. */
+  onIdentityRemoved(pkiId: PkiId): void {
+    this.#leaders.forget(pkiId);
+    this.#gossipRun.push({ type: "identity-removed", pkiId });
+  }
+
   onMembersChanged(): void {
     this.#blocks.push({ type: "peers-changed" });
   }

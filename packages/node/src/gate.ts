@@ -177,7 +177,9 @@ export class Gate {
       return this.#checks.drop(from, "not-news");
     }
     if (message.identity.length === 0 && !identities.has(pkiId)) {
-      this.#hint(from);
+      // What is only heard of as dead is no reason to fetch what fell out of use.
+      if (path !== "dead-entry") identities.welcome(pkiId);
+      if (!identities.isUnwelcome(pkiId, wallMillis(this.#options.wall))) this.#hint(from);
       return this.#checks.drop(from, "unknown-identity");
     }
     return whenDone(this.#admit(pkiId, message.identity), (admitted): MaybePromise<Checked<AliveMessage>> => {

@@ -1,5 +1,7 @@
+import type { IdentityStore } from "@gossip/crypto";
 import { type Envelope, type OrgId, pkiIdFromBytes } from "@gossip/proto";
-import { ItemStore } from "@gossip/pull";
+import { ItemStore, type PullItems } from "@gossip/pull";
+import { type WallClock, wallMillis } from "@gossip/runtime";
 import type { MembershipView } from "./channel-gossip.js";
 
 /**
@@ -20,4 +22,21 @@ export function makeIdentityItems(selfOrg: OrgId, members: MembershipView): Item
       };
     },
   });
+}
+
+/**
+ * The same as the pull sees them: what went for a reason that still holds counts as held, so that it is not asked for
+ * again, however many peers still offer it (protocol page 02 §11.5, §11.9).
+ */
+export function welcomeOnly(
+  items: ItemStore<Envelope>,
+  identities: IdentityStore,
+  wall: WallClock,
+): PullItems<Envelope> {
+  return {
+    has: (digest) => items.has(digest) || identities.isUnwelcome(pkiIdFromBytes(digest), wallMillis(wall)),
+    digests: (requester) => items.digests(requester),
+    items: (requester) => items.items(requester),
+    bytesOf: (item) => items.bytesOf(item),
+  };
 }

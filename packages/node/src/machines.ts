@@ -2,10 +2,10 @@ import type { IdentityStore } from "@gossip/crypto";
 import { Discovery, organizationDisclosure } from "@gossip/discovery";
 import type { Envelope } from "@gossip/proto";
 import { Pull } from "@gossip/pull";
-import type { Clock, Random } from "@gossip/runtime";
+import type { Clock, Random, WallClock } from "@gossip/runtime";
 import type { GossipConfig } from "./config.js";
 import { Emitter } from "./emitter.js";
-import { makeIdentityItems } from "./identity-items.js";
+import { makeIdentityItems, welcomeOnly } from "./identity-items.js";
 import { MemberViews } from "./member-views.js";
 import type { Emission } from "./routing.js";
 
@@ -17,12 +17,13 @@ export interface MachinesOptions {
   readonly incarnation: bigint;
   readonly config: GossipConfig;
   readonly clock: Clock;
+  readonly wall: WallClock;
   readonly random: Random;
 }
 
 /** The machines that all channels share, and what they see of each other: views that only read. */
 export function makeMachines(options: MachinesOptions) {
-  const { identities, endpoint, externalEndpoint, incarnation, config, clock, random } = options;
+  const { identities, endpoint, externalEndpoint, incarnation, config, clock, wall, random } = options;
   const { selfPkiId: self, selfOrg } = identities;
   const discovery = new Discovery({
     self: { pkiId: self, internalEndpoint: endpoint, endpoint: externalEndpoint },
@@ -34,7 +35,7 @@ export function makeMachines(options: MachinesOptions) {
   const views = new MemberViews(discovery, identities, clock);
   const identityItems = makeIdentityItems(selfOrg, views);
   const pull = new Pull<Envelope>({
-    items: identityItems,
+    items: welcomeOnly(identityItems, identities, wall),
     peers: () => discovery.members.map(({ pkiId, preferredEndpoint }) => ({ pkiId, endpoint: preferredEndpoint })),
     config,
     random,

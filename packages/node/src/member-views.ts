@@ -47,7 +47,9 @@ export class MemberViews implements MembershipView {
     const { pkiId, endpoint, internalEndpoint, metadata, state, incarnation, sequence, lastSeen } = member;
     const lastSeenMs = Math.max(0, this.#clock.now() - lastSeen);
     const org = this.orgOf(pkiId);
-    return { pkiId, org, endpoint, internalEndpoint, metadata, state, incarnation, sequence, lastSeenMs };
+    const expiresAtWallMs = this.#identities.expirationOf(pkiId);
+    const described = { pkiId, org, endpoint, internalEndpoint, metadata, state };
+    return { ...described, incarnation, sequence, lastSeenMs, expiresAtWallMs };
   }
 
   viewOf(pkiId: PkiId): MemberView | undefined {

@@ -1,5 +1,11 @@
 import { type Comm, type CommEvent, type ConnectionView, createComm } from "@gossip/comm";
-import { IdentityStore, type MessageCryptoService, type Removed, type Verified } from "@gossip/crypto";
+import {
+  IdentityStore,
+  type KnownIdentity,
+  type MessageCryptoService,
+  type Removed,
+  type Verified,
+} from "@gossip/crypto";
 import type { Discovery, DiscoveryInput, DiscoveryMember, MemberDown } from "@gossip/discovery";
 import { type AliveMessage, type Envelope, type OrgId, type PkiId, pkiIdToBytes } from "@gossip/proto";
 import type { ItemStore, PullInput } from "@gossip/pull";
@@ -7,7 +13,6 @@ import {
   type Clock,
   GossipError,
   type Logger,
-  type MaybePromise,
   noMetrics,
   type Random,
   type Run,
@@ -18,7 +23,6 @@ import {
   systemWallClock,
   type Timer,
   type WallClock,
-  wallMillis,
   whenDone,
 } from "@gossip/runtime";
 import { Anchors } from "./anchors.js";
@@ -32,7 +36,6 @@ import type {
   NodeOptions,
   Refusal,
 } from "./api.js";
-import { attempt } from "./attempt.js";
 import { ChannelShell } from "./channel.js";
 import { type GossipConfig, resolveGossipConfig } from "./config.js";
 import { ContactLog } from "./contact-log.js";
@@ -40,6 +43,7 @@ import type { EmitterInput } from "./emitter.js";
 import { checkedEndpoint, isEndpoint } from "./endpoint.js";
 import { Exit } from "./exit.js";
 import { Gate } from "./gate.js";
+import { IdentityLife } from "./identity-life.js";
 import { Listeners } from "./listeners.js";
 import { makeMachines } from "./machines.js";
 import type { MemberViews } from "./member-views.js";
@@ -64,9 +68,7 @@ export async function createNode(options: NodeOptions): Promise<GossipNode> {
 }
 
 /** How often identities are looked at for expiry and disuse. */
-const purgeIntervalMs = 5_000;
-/** Own identity runs out within this: worth a warning, once. */
-const expiryWarningMs = 7 * 24 * 3_600_000;
+const identityTickMs = 5_000;
 
 class NodeShell implements GossipNode {
   readonly pkiId: PkiId;
@@ -87,6 +89,7 @@ class NodeShell implements GossipNode {
   readonly #contactLog: ContactLog;
   readonly #options: NodeOptions;
   readonly #identities: IdentityStore;
+  readonly #identityLife: IdentityLife;
   readonly #drops: DropLedger;
   readonly #reports: Reports;
   readonly #identityItems: ItemStore<Envelope>;
@@ -103,8 +106,6 @@ class NodeShell implements GossipNode {
   #afterSequence = 0n;
   readonly #listeners: Listeners;
   readonly #timers = new Set<Timer>();
-  /** What became of the own identity, once it is not good any more. */
-  #lost: string | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: NodeOptions) {
@@ -126,7 +127,12 @@ class NodeShell implements GossipNode {
     for (const endpoint of options.bootstrap ?? []) checkedEndpoint("a bootstrap peer", endpoint);
     const metrics = options.metrics ?? noMetrics;
 
-    this.#identities = new IdentityStore({ crypto: options.crypto, advisor: options.advisor, self: options.identity });
+    this.#identities = new IdentityStore({
+      crypto: options.crypto,
+      advisor: options.advisor,
+      self: options.identity,
+      isMember: (pkiId) => this.#discovery.lookup(pkiId) !== undefined,
+    });
     this.pkiId = this.#identities.selfPkiId;
     this.org = this.#identities.selfOrg;
     this.incarnation = laterThan(options.lastIncarnation ?? 0n, this.#wall);
@@ -146,6 +152,7 @@ class NodeShell implements GossipNode {
       incarnation: this.incarnation,
       config: this.#config,
       clock: this.#clock,
+      wall: this.#wall,
       random: this.#random,
     });
     this.#discovery = discovery;
@@ -193,6 +200,16 @@ class NodeShell implements GossipNode {
       onFault,
     });
 
+    this.#identityLife = new IdentityLife({
+      identities: this.#identities,
+      clock: this.#clock,
+      wall: this.#wall,
+      log: this.#log,
+      metrics,
+      connected: () => this.#comm.connections.map(({ pkiId }) => pkiId),
+      onRemoved: (removed) => this.#forget(removed),
+      onFault,
+    });
     const tables = makeTables({
       comm: this.#comm,
       exit: this.#exit,
@@ -228,7 +245,12 @@ class NodeShell implements GossipNode {
   // What programs see
 
   get health(): GossipNode["health"] {
-    return this.#lost === undefined ? { ok: true } : { ok: false, detail: this.#lost };
+    const { lost } = this.#identityLife;
+    return lost === undefined ? { ok: true } : { ok: false, detail: lost };
+  }
+
+  get expiresAtWallMs(): number | undefined {
+    return this.#identityLife.expiresAtWallMs;
   }
 
   get members(): readonly MemberView[] {
@@ -271,7 +293,7 @@ class NodeShell implements GossipNode {
     // Our own incarnation and not the time of joining, which the next life would have to exceed as well.
     const channel = new ChannelShell(id, options, this.incarnation, this.#surroundings());
     this.#channels.set(id, channel);
-    this.#judgeIdentities();
+    this.#identityLife.suspect(() => true);
     channel.start();
     this.#anchors.set(id, anchors);
     return channel;
@@ -302,11 +324,19 @@ class NodeShell implements GossipNode {
         const verdict = this.#crypto.verifyByChannel(channel, identity, envelope.signature, envelope.payload);
         return whenDone(verdict, ({ ok }) => ok);
       },
-      judgeIdentities: () => this.#judgeIdentities(),
+      judgeIdentities: () =>
+        whenDone(
+          this.#identityLife.suspect(() => true),
+          () => {},
+        ),
       onUpdated: (channel, update, removed) => this.#onUpdated(channel, update, removed),
       onLeft: (channel, sequence) => this.#onLeft(channel, sequence),
       onFault: (error) => this.#onFault(error),
     };
+  }
+
+  async suspect(predicate: (identity: KnownIdentity) => boolean): Promise<readonly PkiId[]> {
+    return await this.#identityLife.suspect(predicate);
   }
 
   setMetadata(metadata: Uint8Array): void {
@@ -336,16 +366,10 @@ class NodeShell implements GossipNode {
       if (endpoint === this.endpoint) continue;
       this.#discoveryRun.push({ type: "connect", endpoint, role: "bootstrap" });
     }
-    this.#every(purgeIntervalMs, () => this.#purgeIdentities());
+    this.#every(identityTickMs, () => this.#identityLife.tick());
     this.#every(this.#config.membershipTrackerIntervalMs, () => {
       for (const channel of this.#channels.values()) channel.track();
     });
-    const expires = this.#crypto.expirationOf(this.#options.identity);
-    if (expires !== undefined && expires - wallMillis(this.#wall) < expiryWarningMs) {
-      this.#log.warn("own identity expires soon: renew it, or every peer will refuse us", {
-        at: new Date(expires).toISOString(),
-      });
-    }
     this.#log.info("node started", { pkiId: this.pkiId, org: this.org, endpoint: this.endpoint });
   }
 
@@ -378,21 +402,6 @@ class NodeShell implements GossipNode {
     arm();
   }
 
-  #purgeIdentities(): void {
-    const now = this.#clock.now();
-    if (now < this.#identities.deadline) return;
-    for (const removed of this.#identities.purge(now, wallMillis(this.#wall))) this.#withdraw(removed);
-  }
-
-  /** Whom we trust has changed: judge all identities anew, and forget whom we refused lately. */
-  #judgeIdentities(): MaybePromise<void> {
-    const judging = attempt(() => this.#identities.suspect(() => true, this.#clock.now(), wallMillis(this.#wall)));
-    return whenDone(judging, (judged) => {
-      if (!judged.ok) return this.#onFault(judged.error);
-      for (const one of judged.value) this.#withdraw(one);
-    });
-  }
-
   #onUpdated(channel: string, { anchors }: ChannelUpdate, removed: readonly OrgId[]): void {
     // They come from a config block, which must not keep the blocks behind it from being committed.
     const diallable = anchors.filter(({ endpoint }) => isEndpoint(endpoint));
@@ -400,7 +409,7 @@ class NodeShell implements GossipNode {
       if (!isEndpoint(endpoint)) this.#log.warn("an anchor peer that cannot be dialled", { channel, org, endpoint });
     }
     this.#anchors.set(channel, diallable);
-    this.#judgeIdentities();
+    this.#identityLife.suspect(() => true);
     this.#parting(removed, `its organization left ${channel}`);
   }
 
@@ -421,22 +430,14 @@ class NodeShell implements GossipNode {
     }
   }
 
-  /** An identity is gone: nobody is told of it any more, its member is forgotten, its connection closed. */
-  #withdraw({ pkiId, cause }: Pick<Removed, "pkiId" | "cause">): void {
-    if (pkiId === this.pkiId) return this.#onOwnIdentityLost(cause);
-    this.#log.info("identity removed", { pkiId, cause });
+  /** An identity is gone: nobody is told of it any more, its member is forgotten everywhere, its connection closed. */
+  #forget({ pkiId, cause }: Pick<Removed, "pkiId" | "cause">): void {
     this.#identityItems.delete(pkiIdToBytes(pkiId));
+    // Of ourselves nobody here knows more than the item.
+    if (pkiId === this.pkiId) return;
     this.#discoveryRun.push({ type: "identity-removed", pkiId });
+    for (const channel of this.#channels.values()) channel.onIdentityRemoved(pkiId);
     this.#comm.disconnect(pkiId, `identity ${cause}`);
-  }
-
-  /** The others judge as we do. It goes on, for the operator to see and for blocks that still come. */
-  #onOwnIdentityLost(cause: Removed["cause"]): void {
-    const what =
-      cause === "expired" ? "has expired" : "was revoked, or is of an authority that is not trusted any more";
-    this.#lost = `own identity ${what}: other peers and orderers refuse it; enroll this peer anew and restart it`;
-    this.#log.error(this.#lost, { pkiId: this.pkiId });
-    this.#identityItems.delete(pkiIdToBytes(this.pkiId));
   }
 
   // Events
@@ -450,8 +451,7 @@ class NodeShell implements GossipNode {
       case "presumed-dead":
         return this.#discoveryRun.push({ type: "presumed-dead", pkiId: event.pkiId });
       case "identity-switch":
-        this.#identities.remove(event.old);
-        return this.#withdraw({ pkiId: event.old, cause: "replaced" });
+        return this.#identityLife.replaced(event.old);
       case "handshake-refused":
         return this.#reports.onHandshakeRefused(event);
       case "dropped":
@@ -500,9 +500,8 @@ class NodeShell implements GossipNode {
       const found = result.ok ? result.info.pkiId : this.pkiId;
       const org = this.#identities.orgOf(found);
       for (const pkiId of older) {
-        if (pkiId === found || org === undefined || this.#identities.orgOf(pkiId) !== org) continue;
-        this.#identities.remove(pkiId);
-        this.#withdraw({ pkiId, cause: "replaced" });
+        if (pkiId !== found && org !== undefined && this.#identities.orgOf(pkiId) === org)
+          this.#identityLife.replaced(pkiId);
       }
     });
   }

@@ -14,6 +14,7 @@ function member(id: string, endpoint: string, internalEndpoint = endpoint): Chan
     incarnation: 1n,
     sequence: 1n,
     lastSeenMs: 0,
+    expiresAtWallMs: undefined,
     properties: { ledgerHeight: 1n, leftChannel: false, chaincodes: [] },
   };
 }

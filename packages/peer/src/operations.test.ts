@@ -194,6 +194,7 @@ describe("the operations service", () => {
       incarnation: 2n ** 64n - 1n,
       sequence: 9n,
       lastSeenMs: 12.4,
+      expiresAtWallMs: 1_800_000_000_000,
     } as const;
     node.members = [member, { ...member, pkiId: pkiId("aa"), org: undefined }];
     node.deadMembers = [{ ...member, pkiId: pkiId("01"), state: "dead" }];
@@ -221,10 +222,12 @@ describe("the operations service", () => {
       incarnation: "18446744073709551615",
       sequence: "9",
       lastSeenMs: 12,
+      expiresAt: "2027-01-15T08:00:00.000Z",
     };
     expect(JSON.parse(body)).toEqual({
       self: {
         id: "peer0.org1",
+        expiresAt: null,
         pkiId: "00ff",
         org: "Org1",
         endpoint: "127.0.0.1:7051",
@@ -271,6 +274,7 @@ describe("the operations service", () => {
         incarnation: 1n,
         sequence: 1n,
         lastSeenMs: 5,
+        expiresAtWallMs: undefined,
         properties: { ledgerHeight: 2n ** 60n, leftChannel: false, chaincodes: [] },
       },
     ];

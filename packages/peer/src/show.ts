@@ -25,6 +25,7 @@ export function showMembers(
       endpoint: node.endpoint,
       incarnation: String(node.incarnation),
       startedAt: self.startedAt,
+      expiresAt: showDate(node.expiresAtWallMs),
     },
     members: [...byPkiId(node.members), ...byPkiId(node.deadMembers)].map(showMember),
     connections: byPkiId(node.connections).map(({ pkiId, direction, remoteAddress, queuedMessages, queuedBytes }) => ({
@@ -73,6 +74,10 @@ export function showHealth(
   return [gossip, ...ofChannels, ...absent];
 }
 
+function showDate(wallMs: number | undefined): string | null {
+  return wallMs === undefined ? null : new Date(wallMs).toISOString();
+}
+
 function showMember(member: MemberView): MemberEntry {
   return {
     pkiId: member.pkiId,
@@ -83,6 +88,7 @@ function showMember(member: MemberView): MemberEntry {
     incarnation: String(member.incarnation),
     sequence: String(member.sequence),
     lastSeenMs: Math.round(member.lastSeenMs),
+    expiresAt: showDate(member.expiresAtWallMs),
   };
 }
 

@@ -19,6 +19,8 @@ export interface SelfView {
   readonly incarnation: string;
   /** RFC 3339. */
   readonly startedAt: string;
+  /** When the own identity expires, RFC 3339; `null` for never. */
+  readonly expiresAt: string | null;
 }
 
 /** A peer of any organization as this peer sees it; two peers may see it differently for a while. */
@@ -35,6 +37,8 @@ export interface MemberEntry {
   readonly sequence: string;
   /** Milliseconds since it was last heard of. */
   readonly lastSeenMs: number;
+  /** When its identity expires, RFC 3339; `null` for never, and while the identity is unknown. */
+  readonly expiresAt: string | null;
 }
 
 /** An open connection to another peer; a queue that keeps growing shows who takes messages too slowly. */

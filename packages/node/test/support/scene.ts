@@ -21,6 +21,8 @@ export interface SceneNodeOptions {
   /** Shown to other organizations; by default the endpoint. */
   readonly externalEndpoint?: string;
   readonly lastIncarnation?: bigint;
+  /** Name in its identity; by default that of its endpoint. */
+  readonly identity?: string;
   readonly config?: GossipOptions;
   /** By default the clock of the scene. */
   readonly wall?: WallClock;
@@ -40,7 +42,7 @@ export class Scene {
   readonly opened: { close(): Promise<void> }[] = [];
 
   async node(name: string, options: SceneNodeOptions = {}) {
-    const fake = createFakeCrypto({ org: options.org ?? "org1", name, trust: this.trust });
+    const fake = createFakeCrypto({ org: options.org ?? "org1", name: options.identity ?? name, trust: this.trust });
     const crypto = options.wrap?.(fake) ?? fake;
     const endpoint = `${name}:7051`;
     const node = await createNode({

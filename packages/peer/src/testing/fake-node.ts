@@ -20,6 +20,7 @@ export class FakeNode implements GossipNode {
   readonly org: OrgId = orgId("Org1");
   readonly endpoint = "127.0.0.1:7051";
   readonly incarnation = 1_700_000_000_000_000_001n;
+  expiresAtWallMs: number | undefined;
   health: GossipNode["health"] = { ok: true };
   members: readonly MemberView[] = [];
   deadMembers: readonly MemberView[] = [];
@@ -36,6 +37,10 @@ export class FakeNode implements GossipNode {
     }
     this.channels.set(id, channel);
     return channel;
+  }
+
+  async suspect(): Promise<readonly PkiId[]> {
+    return [];
   }
 
   setMetadata(): void {}
