@@ -287,6 +287,20 @@ describe("Handshake", () => {
     expect(machine.deadline).toBe(Number.POSITIVE_INFINITY);
   });
 
+  it("4.54: gives the other side its time again when the time ran out while we were asleep, once", () => {
+    const machine = new Handshake(inbound);
+    machine.step({ type: "start" }, 100);
+    machine.step({ type: "signed", signature: none }, 150);
+    expect(machine.step({ type: "wake" }, 60_000)).toEqual([]);
+    expect(machine.deadline).toBe(62_000);
+    expect(machine.step({ type: "received", bytes: from() }, 60_001)).toMatchObject([{ type: "verify" }]);
+
+    const silent = new Handshake(inbound);
+    silent.step({ type: "start" }, 100);
+    expect(silent.step({ type: "wake" }, 60_000)).toEqual([]);
+    expect(silent.step({ type: "wake" }, 120_000)).toMatchObject([{ reason: "handshake-timeout" }]);
+  });
+
   it("gives up when its own signature fails or does not come", () => {
     const failed = new Handshake(inbound);
     failed.step({ type: "start" }, 0);

@@ -19,7 +19,8 @@
  * signature (which includes that the identity is valid), and the identity store last, so that a stream which fails puts
  * nothing into it.
  *
- * Timers. One: `timeoutMs` for each of signing, waiting and checking, hence at most three times that in all.
+ * Timers. One: `timeoutMs` for each of signing, waiting and checking, hence at most three times that in all; once more if
+ * we were asleep when it ran out, so that our own pause is not held against the other side.
  *
  * Invariants. Nothing is sent on a secure stream without a remote certificate. `authenticated` is given only for an
  * identity whose key signed exactly the payload in `handshake`.
@@ -138,6 +139,7 @@ export class Handshake implements Machine<HandshakeInput, HandshakeOutput> {
   #ours: "idle" | "signing" | "sent" = "idle";
   #theirs: "waiting" | "verifying" | "verifying-secret" | "admitting" | "admitted" = "waiting";
   #over = false;
+  #hasSlept = false;
   #deadline: Millis = Number.POSITIVE_INFINITY;
   #payload: Uint8Array = new Uint8Array(0);
   #remote: { readonly conn: ConnEstablish; readonly envelope: Envelope } | undefined;
@@ -154,7 +156,7 @@ export class Handshake implements Machine<HandshakeInput, HandshakeOutput> {
     if (this.#over) return input.type === "received" ? [{ type: "dropped", reason: "handshake-over" }] : [];
     switch (input.type) {
       case "wake":
-        return now < this.#deadline ? [] : [this.#onTimeout()];
+        return now < this.#deadline ? [] : this.#onDeadline(now);
       case "start":
         return this.#onStart(now);
       case "signed":
@@ -296,6 +298,15 @@ export class Handshake implements Machine<HandshakeInput, HandshakeOutput> {
       features: decodeFeatures(conn.features),
     };
     return [{ type: "authenticated", info, probe: conn.probe }];
+  }
+
+  /** A step far behind the deadline means that we slept: what the other side sent meanwhile is still unread. */
+  #onDeadline(now: Millis): HandshakeOutput[] {
+    const { timeoutMs } = this.#options;
+    if (this.#hasSlept || now - this.#deadline <= timeoutMs / 4) return [this.#onTimeout()];
+    this.#hasSlept = true;
+    this.#deadline = now + timeoutMs;
+    return [];
   }
 
   #onTimeout(): HandshakeOutput {

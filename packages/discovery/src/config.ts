@@ -98,6 +98,19 @@ export interface DiscoveryConfig {
    * @default 100
    */
   readonly maxProbes: number;
+  /**
+   * Whether a node that was asleep, late or cut off itself takes that into account before it declares others dead, and
+   * follows the intervals in which each member is heard of. Off, the rules are the reference's: whoever comes back from a
+   * pause of `aliveExpirationTimeoutMs` declares everybody dead.
+   * @default true
+   */
+  readonly selfHealth: boolean;
+  /**
+   * How late our timers may be before we take it that we were asleep. Less takes the stutter of a busy process for sleep,
+   * more lets short sleeps count as silence of the others.
+   * @default 500
+   */
+  readonly latenessToleranceMs: number;
 }
 
 /** Fabric's defaults, and ours where Fabric has no such option. */
@@ -120,6 +133,8 @@ export const discoveryDefaults: DiscoveryConfig = Object.freeze({
   maxAliveBytes: 65_536,
   maxContacts: 1_000,
   maxProbes: 100,
+  selfHealth: true,
+  latenessToleranceMs: 500,
 });
 
 const counts = [
@@ -148,12 +163,17 @@ export function resolveDiscoveryConfig(given: Partial<DiscoveryConfig> = {}): Di
     reconnectIntervalMs,
     aliveCheckIntervalMs: aliveExpirationTimeoutMs / 10,
     newsIntervalMs: Math.min(discoveryDefaults.newsIntervalMs, aliveTimeIntervalMs),
+    latenessToleranceMs: Math.min(discoveryDefaults.latenessToleranceMs, aliveTimeIntervalMs),
     connectRetryMs: Math.min(discoveryDefaults.connectRetryMs, reconnectIntervalMs),
   };
   const config: DiscoveryConfig = Object.freeze({ ...discoveryDefaults, ...derived, ...given });
 
   for (const name of Object.keys(discoveryDefaults) as (keyof DiscoveryConfig)[]) {
     const value: unknown = config[name];
+    if (name === "selfHealth") {
+      if (typeof value !== "boolean") throw expected("selfHealth to be a boolean", value);
+      continue;
+    }
     const isInRange = Number.isFinite(value) || (name === "newsIntervalMs" && value === Number.POSITIVE_INFINITY);
     if (!(typeof value === "number" && isInRange && value > 0)) {
       throw expected(`${name} to be a positive number`, value);

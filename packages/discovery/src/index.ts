@@ -5,7 +5,7 @@ export {
   type OrganizationDisclosureOptions,
   organizationDisclosure,
 } from "./disclosure.js";
-export { Discovery, type DiscoveryOptions, type DiscoverySelf } from "./discovery.js";
+export { Discovery, type DiscoveryOptions } from "./discovery.js";
 export type {
   Alive,
   AlivePath,
@@ -32,6 +32,7 @@ export type {
   MembershipView,
   MemberUp,
   MemberUpdated,
+  Overslept,
   PeerAddress,
   Ping,
   PingResult,
@@ -46,3 +47,4 @@ export type {
   UpdateSelf,
   VerifyEndpoint,
 } from "./io.js";
+export type { DiscoverySelf } from "./own-record.js";

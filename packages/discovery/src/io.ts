@@ -251,6 +251,15 @@ export interface IdentityConflict {
   readonly time: PeerTime;
 }
 
+/**
+ * This process did not run for a while: its timers came late by so much. Nobody is accused for that time (4.48 of
+ * docs/protocol/04).
+ */
+export interface Overslept {
+  readonly type: "overslept";
+  readonly sleptMs: Millis;
+}
+
 /** Something was refused. */
 export interface DiscoveryDropped {
   readonly type: "dropped";
@@ -294,7 +303,11 @@ export type DiscoveryDropReason =
   /** `identified`, `identify-failed` or `ping-result` without a question. */
   | "unexpected-result"
   /** `presumed-dead` about a member that is not alive, or `identity-removed` about one that is unknown. */
-  | "unknown-member";
+  | "unknown-member"
+  /** `presumed-dead` shortly after we were asleep: believed if the member is not heard of soon. */
+  | "doubted-notice"
+  /** `presumed-dead` about a member that others show alive: it is we who cannot reach it. */
+  | "refuted-notice";
 
 /** Everything `Discovery` says. */
 export type DiscoveryOutput =
@@ -312,6 +325,7 @@ export type DiscoveryOutput =
   | MemberForgotten
   | ContactChanged
   | IdentityConflict
+  | Overslept
   | DiscoveryDropped;
 
 /** How an alive message reached us; what is stale depends on it (page 04 §8). */

@@ -10,7 +10,8 @@ import {
 import { BoundedMap, type Millis } from "@gossip/runtime";
 import type { DiscoveryConfig } from "./config.js";
 import { isPlausibleEndpoint } from "./endpoint.js";
-import type { AlivePath, DiscoveryDropReason, DiscoveryMember } from "./io.js";
+import type { AlivePath, DiscoveryDropReason, DiscoveryMember, MemberDown } from "./io.js";
+import type { Hearing, Judgement, Liveness } from "./liveness.js";
 
 /** What is held of one member. */
 export interface MemberEntry {
@@ -19,6 +20,9 @@ export interface MemberEntry {
   envelope: Envelope;
   /** Time of the newest alive message that was pushed to us; forwarding follows it, not the state (page 04 §8.2). */
   pushed: PeerTime | undefined;
+  readonly hearing: Hearing;
+  /** Comm's word, or silence; of the dead. */
+  downBy: MemberDown["cause"] | undefined;
   /** Known only from the dead list of another peer; such knowledge is not passed on, or it would circle for ever. */
   reported: boolean;
 }
@@ -41,6 +45,7 @@ export interface Applied {
 
 export interface MemberTableOptions {
   readonly config: DiscoveryConfig;
+  readonly liveness: Liveness;
   /** Whether the member is seen at a bootstrap or anchor endpoint, and hence never forgotten (page 04 §11). */
   isProtected(member: DiscoveryMember): boolean;
 }
@@ -113,8 +118,8 @@ export class MemberTable {
     return order > 0 || (order === 0 && bringsSecret) ? undefined : "stale";
   }
 
-  /** Takes a verified alive message of somebody else; a reason when it is refused. */
-  apply(alive: Verified<AliveMessage>, path: AlivePath, now: Millis): Applied | DiscoveryDropReason {
+  /** Takes a verified alive message of somebody else, from whomever it came; a reason when it is refused. */
+  apply(alive: Verified<AliveMessage>, path: AlivePath, from: PkiId, now: Millis): Applied | DiscoveryDropReason {
     const { message, envelope } = alive;
     const refusal = this.refusal(message, path, envelope.secret !== undefined);
     if (refusal !== undefined) return refusal;
@@ -125,16 +130,23 @@ export class MemberTable {
     const entry = this.#entries.get(message.member.pkiId);
     return entry === undefined
       ? this.#learn(alive, secretEndpoint, path, now)
-      : this.#refresh(entry, alive, secretEndpoint, path, now);
+      : this.#refresh(entry, alive, secretEndpoint, path, from, now);
   }
 
-  /** Alive to dead; `undefined` unless the member was alive. */
-  markDead(pkiId: PkiId): DiscoveryMember | undefined {
+  #markDead(entry: MemberEntry, cause: "silence" | "presumed-dead"): MemberDown {
+    const member: DiscoveryMember = { ...entry.member, state: "dead" };
+    entry.member = member;
+    entry.downBy = cause;
+    this.#changed(-1);
+    return { type: "member-down", member, cause };
+  }
+
+  /** Comm gave the member up (page 04 §12): what became of it; `undefined` unless it was alive. */
+  presumeDead(pkiId: PkiId, now: Millis): MemberDown | Exclude<Judgement, "believed"> | undefined {
     const entry = this.#entries.get(pkiId);
     if (entry === undefined || entry.member.state === "dead") return undefined;
-    entry.member = { ...entry.member, state: "dead" };
-    this.#changed(-1);
-    return entry.member;
+    const judgement = this.#options.liveness.judge(entry.hearing, now);
+    return judgement === "believed" ? this.#markDead(entry, "presumed-dead") : judgement;
   }
 
   /** Forgets a member and remembers its time; `undefined` when it was unknown. */
@@ -147,18 +159,19 @@ export class MemberTable {
     return member;
   }
 
-  /** What time alone has done: who fell silent, and who was forgotten after being dead for long. */
-  sweep(now: Millis): { readonly down: readonly DiscoveryMember[]; readonly forgotten: readonly PkiId[] } {
-    const { aliveExpirationTimeoutMs } = this.#options.config;
-    const down: DiscoveryMember[] = [];
-    for (const { member } of this.#entries.values()) {
-      if (member.state === "alive" && now - member.lastSeen > aliveExpirationTimeoutMs) down.push(member);
+  /** What time alone has done: who is dead now, and who was forgotten after being dead for long. */
+  sweep(now: Millis): { readonly down: readonly MemberDown[]; readonly forgotten: readonly PkiId[] } {
+    const { liveness } = this.#options;
+    const down: MemberDown[] = [];
+    for (const entry of this.#entries.values()) {
+      if (entry.member.state === "dead") continue;
+      if (liveness.isConfirmed(entry.hearing, now)) down.push(this.#markDead(entry, "presumed-dead"));
+      else if (liveness.isSilent(entry.hearing, now)) down.push(this.#markDead(entry, "silence"));
     }
-    const dead = down.flatMap(({ pkiId }) => this.markDead(pkiId) ?? []);
     const forgotten = this.dead.filter((member) => this.#isOver(member, now)).map(({ pkiId }) => pkiId);
     for (const pkiId of forgotten) this.forget(pkiId);
     for (const [pkiId, { until }] of this.#tombstones) if (now > until) this.#tombstones.delete(pkiId);
-    return { down: dead, forgotten };
+    return { down, forgotten };
   }
 
   /** Whether others may be told that the member is dead: we knew it alive, and not too long ago (page 04 §19.6). */
@@ -181,6 +194,8 @@ export class MemberTable {
     this.#entries.set(member.pkiId, {
       member,
       envelope: copyOf(envelope),
+      hearing: this.#options.liveness.begin(now),
+      downBy: isDead ? "reported" : undefined,
       pushed: forward ? message.time : undefined,
       reported: isDead,
     });
@@ -193,6 +208,7 @@ export class MemberTable {
     { message, envelope }: Verified<AliveMessage>,
     secretEndpoint: string | undefined,
     path: AlivePath,
+    from: PkiId,
     now: Millis,
   ): Applied {
     const before = entry.member;
@@ -215,6 +231,11 @@ export class MemberTable {
     entry.envelope = copyOf(secret === undefined ? envelope : { ...envelope, secret });
     entry.member = memberOf(message, secretEndpoint ?? before.internalEndpoint, "alive", now);
     entry.reported = false;
+    // Who speaks to us itself, or began anew, can be reached as far as we know; who is resurrected by others cannot.
+    if (from === before.pkiId || message.time.incarnation !== before.incarnation) entry.hearing.isUnreachable = false;
+    else if (entry.downBy === "presumed-dead") entry.hearing.isUnreachable = true;
+    entry.downBy = undefined;
+    this.#options.liveness.heard(entry.hearing, now);
     this.#changed(before.state === "dead" ? 1 : 0);
     const change = before.state === "dead" ? "resurrected" : isChanged(before, entry.member) ? "updated" : "refreshed";
     return { change, member: entry.member, forward };

@@ -29,7 +29,7 @@ function setUp(incarnation = 100n) {
 }
 
 describe("two members at one endpoint (page 04 §13.3)", () => {
-  test("the endpoint is asked at once who is there, and the older is named, whichever was heard of first", () => {
+  test("4.56: the endpoint is asked at once who is there, and the older is named, whichever was heard of first", () => {
     const first = setUp();
     expect(first.push("old", 0, { incarnation: 1n }, "peer0:7051")).toEqual([]);
     expect(first.push("renewed", 1, { incarnation: 2n }, "PEER0:7051")).toMatchObject([{ older: [old] }]);
@@ -38,7 +38,7 @@ describe("two members at one endpoint (page 04 §13.3)", () => {
     expect(second.push("old", 1, { incarnation: 1n }, "peer0:7051")).toMatchObject([{ older: [old] }]);
   });
 
-  test("a dead member is asked for too, and all older lives there in one question", () => {
+  test("4.56: a dead member is asked for too, and all older lives there in one question", () => {
     const { push, discovery } = setUp();
     push("old", 0, { incarnation: 1n }, "peer0:7051");
     discovery.step({ type: "presumed-dead", pkiId: old }, 0);
@@ -49,7 +49,7 @@ describe("two members at one endpoint (page 04 §13.3)", () => {
     ]);
   });
 
-  test("claims cost the claimed one handshake in a while", () => {
+  test("4.56: claims cost the claimed one handshake in a while", () => {
     const { push } = setUp();
     push("old", 0, { incarnation: 1n }, "peer0:7051");
     expect(push("a", 1, { incarnation: 2n }, "peer0:7051")).toHaveLength(1);
@@ -59,7 +59,7 @@ describe("two members at one endpoint (page 04 §13.3)", () => {
     ]);
   });
 
-  test("a heartbeat that changes nothing asks nothing, and neither do members without an endpoint", () => {
+  test("4.56: a heartbeat that changes nothing asks nothing, and neither do members without an endpoint", () => {
     const { push } = setUp();
     push("old", 0, { incarnation: 1n }, "peer0:7051");
     push("renewed", 0, { incarnation: 2n }, "peer0:7051");
@@ -68,7 +68,7 @@ describe("two members at one endpoint (page 04 §13.3)", () => {
     expect(push("nowhere else", 0, { incarnation: 2n }, "")).toEqual([]);
   });
 
-  test("our own former life is found at our endpoint, and never dialled when it is dead", () => {
+  test("4.57: our own former life is found at our endpoint, and never dialled when it is dead", () => {
     const { push, discovery } = setUp();
     expect(push("old", 0, { incarnation: 1n }, "self:7051")).toMatchObject([{ endpoint: "self:7051", older: [old] }]);
     discovery.step({ type: "presumed-dead", pkiId: old }, 0);
@@ -77,7 +77,7 @@ describe("two members at one endpoint (page 04 §13.3)", () => {
     }
   });
 
-  test("a younger life that says to be where we are is another peer in need of an endpoint of its own", () => {
+  test("4.57: a younger life that says to be where we are is another peer in need of an endpoint of its own", () => {
     const { push } = setUp(1n);
     expect(push("renewed", 0, { incarnation: 2n }, "self:7051")).toEqual([]);
   });

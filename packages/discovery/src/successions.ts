@@ -1,8 +1,17 @@
-import type { PkiId } from "@gossip/proto";
 import { BoundedMap, type Millis } from "@gossip/runtime";
 import type { DiscoveryConfig } from "./config.js";
 import { canonicalEndpoint } from "./endpoint.js";
 import type { DiscoveryMember } from "./io.js";
+import type { MemberTable } from "./members.js";
+import type { OwnRecord } from "./own-record.js";
+import type { Turn } from "./turn.js";
+
+export interface SuccessionsOptions {
+  readonly config: DiscoveryConfig;
+  readonly turn: Turn;
+  readonly table: MemberTable;
+  readonly own: OwnRecord;
+}
 
 /**
  * Who took whose place (page 04 §13.3). A peer that comes back with a renewed certificate has a new PKI-ID at its old
@@ -13,30 +22,35 @@ import type { DiscoveryMember } from "./io.js";
  * `maxProbes` endpoints in that time.
  */
 export class Successions {
-  readonly #config: DiscoveryConfig;
+  readonly #options: SuccessionsOptions;
+  /** Endpoints that were asked, by their canonical spelling. */
   readonly #asked: BoundedMap<string, Millis>;
 
-  constructor(config: DiscoveryConfig) {
-    this.#config = config;
-    this.#asked = new BoundedMap({ maxEntries: config.maxProbes, whenFull: "refuse" });
+  constructor(options: SuccessionsOptions) {
+    this.#options = options;
+    this.#asked = new BoundedMap({ maxEntries: options.config.maxProbes, whenFull: "refuse" });
   }
 
-  /**
-   * Who of those at the endpoint of `member` may have a successor there, if it is time to ask; the youngest has none.
-   * `own` is our incarnation when the endpoint is ours: then they may be former lives of ourselves, under another identity.
-   */
-  disputed(member: DiscoveryMember, all: Iterable<DiscoveryMember>, now: Millis, own?: bigint): readonly PkiId[] {
-    const endpoint = canonicalEndpoint(member.preferredEndpoint);
-    if (endpoint === undefined) return [];
-    const there = [...all].filter((other) => canonicalEndpoint(other.preferredEndpoint) === endpoint);
-    const lives = [own ?? 0n, ...there.map(({ incarnation }) => incarnation)];
+  /** A member is new, or moved: if others are at its endpoint, ask who is; the youngest has no successor there. */
+  check({ preferredEndpoint }: DiscoveryMember): void {
+    const { turn, table, own } = this.#options;
+    const endpoint = canonicalEndpoint(preferredEndpoint);
+    if (endpoint === undefined) return;
+    const there = [...table.alive, ...table.dead].filter(
+      (other) => canonicalEndpoint(other.preferredEndpoint) === endpoint,
+    );
+    const lives = there.map(({ incarnation }) => incarnation);
+    // At our own endpoint they may be former lives of ourselves, under the identities we had.
+    if (own.isAt(endpoint)) lives.push(own.incarnation);
     const older = there.filter(({ incarnation }) => lives.some((other) => other > incarnation));
-    return older.length > 0 && this.#mayAsk(endpoint, now) ? older.map(({ pkiId }) => pkiId) : [];
+    if (older.length === 0 || !this.#mayAsk(endpoint)) return;
+    turn.say({ type: "verify-endpoint", endpoint: preferredEndpoint, older: older.map(({ pkiId }) => pkiId) });
   }
 
   /** Whether this canonical endpoint may be asked now; then it counts as asked. */
-  #mayAsk(endpoint: string, now: Millis): boolean {
-    for (const [one, at] of this.#asked) if (now - at >= this.#config.identifyTimeoutMs) this.#asked.delete(one);
-    return !this.#asked.has(endpoint) && this.#asked.set(endpoint, now);
+  #mayAsk(endpoint: string): boolean {
+    const { turn, config } = this.#options;
+    for (const [one, at] of this.#asked) if (turn.now - at >= config.identifyTimeoutMs) this.#asked.delete(one);
+    return !this.#asked.has(endpoint) && this.#asked.set(endpoint, turn.now);
   }
 }

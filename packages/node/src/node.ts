@@ -51,6 +51,7 @@ import { DropLedger } from "./refusals.js";
 import { Reports } from "./reports.js";
 import { makeTables } from "./router.js";
 import { type Emission, stateInfoEmission } from "./routing.js";
+import { SleepLog } from "./sleep-log.js";
 import type { ChannelSurroundings } from "./surroundings.js";
 
 /**
@@ -210,6 +211,7 @@ class NodeShell implements GossipNode {
       onRemoved: (removed) => this.#forget(removed),
       onFault,
     });
+    const sleepLog = new SleepLog(this.#discoveryLog, metrics);
     const tables = makeTables({
       comm: this.#comm,
       exit: this.#exit,
@@ -225,6 +227,7 @@ class NodeShell implements GossipNode {
       onMemberDown: (member, cause) => this.#onMemberDown(member, cause),
       onMembersChanged: () => this.#onMembersChanged(),
       onContact: (contact) => this.#contactLog.onContact(contact),
+      onOverslept: (sleptMs) => sleepLog.onOverslept(sleptMs),
       onIdentityConflict: (endpoint) =>
         this.#discoveryLog.error("another process uses our identity: give each peer its own", { endpoint }),
       count: (layer, reason, count) => this.#drops.count(layer, reason, count),

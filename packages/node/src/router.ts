@@ -31,6 +31,7 @@ export interface Routed {
   onMembersChanged(): void;
   onContact(contact: ContactChanged): void;
   onIdentityConflict(endpoint: string): void;
+  onOverslept(sleptMs: number): void;
   count(layer: "discovery" | "pull" | "emitter", reason: string, count: number): void;
 }
 
@@ -65,6 +66,7 @@ export function makeTables(node: Routed) {
     "member-forgotten": () => node.onMembersChanged(),
     contact: (output) => node.onContact(output),
     "identity-conflict": (output) => node.onIdentityConflict(output.endpoint),
+    overslept: ({ sleptMs }) => node.onOverslept(sleptMs),
     dropped: (output) => count("discovery", output.reason, output.count),
   };
 
