@@ -11,7 +11,7 @@ export type Decoded<T> =
  * | `too-large` | more bytes or more fields than the limit |
  * | `undecodable` | no protobuf of the expected schema, or a string that is not UTF-8; a Fabric peer ends the stream here |
  * | `no-content` | none of the contents that this version knows |
- * | `ambiguous-content` | two different contents in one message |
+ * | `ambiguous-content` | more than one content in one message |
  * | `missing-field` | a part is absent without which the message has no meaning |
  * | `invalid-field` | a field holds what it never may |
  */

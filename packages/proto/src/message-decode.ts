@@ -1,7 +1,7 @@
 import { contents, type ReadContent } from "./contents.js";
 import type { Decoded } from "./decoded.js";
 import type { GossipMessage } from "./messages.js";
-import { type BoundedReader, concatenated, fromLong, reading, refused, utf8Text } from "./wire.js";
+import { type BoundedReader, fromLong, reading, refused, utf8Text } from "./wire.js";
 import { tagFrom } from "./wire-enums.js";
 
 /**
@@ -12,12 +12,12 @@ import { tagFrom } from "./wire-enums.js";
 export function messageFrom(payload: Uint8Array): Decoded<GossipMessage> {
   const result = reading(payload, readFrame);
   if (!result.ok) return result;
-  const { nonce, channel, tag, read, isAmbiguous, parts } = result.value;
-  if (isAmbiguous) return refused("ambiguous-content", "expected one content, got two of different kinds");
+  const { nonce, channel, tag, read, isAmbiguous, content } = result.value;
+  if (isAmbiguous) return refused("ambiguous-content", "expected one content, got more");
   if (read === undefined) return refused("no-content", "expected a content of a known kind");
   const name = utf8Text(channel);
   if (name === undefined) return refused("invalid-field", "expected channel to be UTF-8");
-  return read(join(parts), { nonce, channel: name, tag: tagFrom(tag) });
+  return read(content, { nonce, channel: name, tag: tagFrom(tag) });
 }
 
 interface Frame {
@@ -26,9 +26,9 @@ interface Frame {
   tag: number;
   /** How to read the content; `undefined` while none has come. */
   read: ReadContent | undefined;
+  /** Also when the content came in pieces of one kind, which is legal and never seen: put together they may be sound where each is not. */
   isAmbiguous: boolean;
-  /** The content; more than one part only if it came in pieces, which is legal and never seen. */
-  readonly parts: Uint8Array[];
+  content: Uint8Array;
 }
 
 // Field number and wire type of what stands around the content.
@@ -43,7 +43,7 @@ function readFrame(reader: BoundedReader): Frame {
     tag: 0,
     read: undefined,
     isAmbiguous: false,
-    parts: [],
+    content: new Uint8Array(0),
   };
   while (reader.pos < reader.len) {
     const field = reader.tag();
@@ -54,17 +54,11 @@ function readFrame(reader: BoundedReader): Frame {
       const read = contents.get(field);
       if (read === undefined) reader.skipType(field & 7, 0, field >>> 3);
       else {
-        frame.isAmbiguous ||= frame.read !== undefined && frame.read !== read;
+        frame.isAmbiguous ||= frame.read !== undefined;
         frame.read = read;
-        frame.parts.push(reader.bytes());
+        frame.content = reader.bytes();
       }
     }
   }
   return frame;
-}
-
-/** Pieces of one sub-message, one after the other, are an encoding of the merged sub-message. */
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const [first] = parts;
-  return parts.length === 1 && first !== undefined ? first : concatenated(parts);
 }

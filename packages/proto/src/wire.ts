@@ -71,8 +71,9 @@ export class BoundedReader extends protobuf.Reader {
 
   /** Go refuses a tenth byte that has more than the last of 64 bits; what we took here, and passed on, would cut us off from stock peers. */
   #checkVarint(from: number): void {
-    const last = this.buf[this.pos - 1] ?? 0;
-    if (this.pos - from === 10 && last > 1) throw new RangeError("a varint of more than 64 bits");
+    const length = this.pos - from;
+    if (length < 10) return;
+    if (length > 10 || (this.buf[this.pos - 1] ?? 0) > 1) throw new RangeError("a varint of more than 64 bits");
   }
 
   get isOverFieldLimit(): boolean {
