@@ -35,12 +35,12 @@ const impostor = holder(org1, systemRandom.bytes(32), "mallory");
 // The cases are data, so any test runner will do; a duty that is not met rejects.
 const { identity, trust: crypto } = alice;
 for (const { name, run } of messageCryptoServiceCases) {
-  const others = { member: bob, outsider, stranger, expired, impostor };
+  const others = { member: bob, outsider, stranger, expired, revoked: undefined, impostor };
   await run(() => ({ crypto, identity, ...others, channel, block, blockNumber: 0n }));
   console.log(`ok: ${name}`);
 }
 for (const { name, run } of securityAdvisorCases) {
-  const others = { expired: expired.identity, stranger: stranger.identity };
+  const others = { expired: expired.identity, revoked: undefined, stranger: stranger.identity };
   await run(() => ({ advisor: crypto, identity, org: org1, ...others }));
   console.log(`ok: ${name}`);
 }

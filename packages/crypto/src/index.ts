@@ -20,6 +20,14 @@ export {
   type KeyPair,
   publicKeyOf,
 } from "./ed25519/keys.js";
+export {
+  decodeRevocationLists,
+  encodeRevocationLists,
+  makeRevocationList,
+  type ParsedRevocationList,
+  parseRevocationList,
+  type RevocationListOptions,
+} from "./ed25519/revocation.js";
 export { Ed25519Verifier, type Ed25519VerifierOptions } from "./ed25519/verifier.js";
 export { blockDataHash, blockHash, channelMac, pkiIdOfParts, sha256 } from "./hash.js";
 export {

@@ -29,14 +29,16 @@ describe("FabricCrypto as a MessageCryptoService", () => {
     it(name, () =>
       run(() => {
         const data = [makeTransaction({ channelId: "payments", creator: self, data: payload })];
+        const revoked = org2.issue("gone.org2");
         const previousHash = blockHash({ number: 6n, previousHash: none(), dataHash: none() });
         return {
-          crypto: cryptoOf(channel("payments", [org1, org2]), channel("bonds", [org1, org3])),
+          crypto: cryptoOf(channel("payments", [org1, revoking(org2, revoked)]), channel("bonds", [org1, org3])),
           identity: self.identity,
           member: org2.issue("peer0.org2"),
           outsider: org3.issue("peer0.org3"),
           stranger: makeOrganization("Org9MSP").issue("peer0"),
           expired: org2.issue("old", "peer", lastYear),
+          revoked,
           impostor: makeOrganization("Org2MSP").issue("peer0.org2"),
           channel: "payments",
           block: makeBlock({ number: 7n, previousHash, data, signers: [{ member: orderer }] }),
@@ -56,13 +58,17 @@ describe("FabricCrypto as a MessageCryptoService", () => {
 describe("FabricCrypto as a SecurityAdvisor", () => {
   for (const { name, run } of securityAdvisorCases) {
     it(name, () =>
-      run(() => ({
-        advisor: cryptoOf(),
-        identity: self.identity,
-        org: orgId("Org1MSP"),
-        expired: org1.issue("old", "peer", lastYear).identity,
-        stranger: makeOrganization("Org9MSP").issue("peer0").identity,
-      })),
+      run(() => {
+        const revoked = org1.issue("gone.org1");
+        return {
+          advisor: cryptoOf(channel("payments", [revoking(org1, revoked)])),
+          identity: self.identity,
+          org: orgId("Org1MSP"),
+          expired: org1.issue("old", "peer", lastYear).identity,
+          revoked: revoked.identity,
+          stranger: makeOrganization("Org9MSP").issue("peer0").identity,
+        };
+      }),
     );
   }
 

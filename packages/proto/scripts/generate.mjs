@@ -16,7 +16,7 @@ const modules = {
     ...["msp/identities.proto", "msp/msp_config.proto", "msp/msp_principal.proto"],
     ...["orderer/ab.proto", "orderer/configuration.proto", "peer/collection.proto", "peer/configuration.proto"],
   ],
-  ed25519: ["ed25519/identity.proto", "ed25519/channel.proto"],
+  ed25519: ["ed25519/identity.proto", "ed25519/channel.proto", "ed25519/revocation.proto"],
 };
 
 const source = fileURLToPath(new URL("../proto/", import.meta.url));

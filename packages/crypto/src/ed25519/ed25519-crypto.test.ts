@@ -7,6 +7,7 @@ import { makeBlock, makeTransaction } from "./block.js";
 import { Ed25519Crypto, type TrustedOrganization } from "./ed25519-crypto.js";
 import { issueIdentity } from "./identity.js";
 import { generateKeyPair, publicKeyOf } from "./keys.js";
+import { makeRevocationList } from "./revocation.js";
 import { Ed25519Verifier } from "./verifier.js";
 
 const org1 = createTestOrganization("Org1MSP");
@@ -17,6 +18,7 @@ const stranger = nobody.issue("peer0");
 const peer0 = org1.issue("peer0");
 const peer1 = org1.issue("peer1");
 const expired = org1.issue("old", { notAfterMs: 1_000 });
+const revoked = org1.issue("gone");
 /** Peer 1 with the name of our organization, under the signature of another root. */
 const impostor = { ...peer1, identity: forgedIdentity() };
 const payload = new TextEncoder().encode("payload");
@@ -33,7 +35,19 @@ function createDemo(options: { readonly verifier?: Ed25519Verifier; readonly wal
     ...(options.verifier && { verifier: options.verifier }),
   });
   crypto.setChannel(channelConfig([org1]));
+  crypto.setRevocationList(listOf(1n, revoked));
   return crypto;
+}
+
+function listOf(number: bigint, ...members: readonly { readonly identity: Uint8Array }[]): Uint8Array {
+  return makeRevocationList({
+    org: org1.id,
+    rootPrivateKey: org1.root.privateKey,
+    number,
+    revoked: members.flatMap(
+      ({ identity }) => createTestCrypto(peer0, { organizations: [org1] }).pkiIdOf(identity) ?? [],
+    ),
+  });
 }
 
 function demoBlock(): Uint8Array {
@@ -76,6 +90,7 @@ for (const backend of ["node", "noble"] as const) {
           outsider: org2.issue("peer0"),
           stranger,
           expired,
+          revoked,
           impostor,
           channel: "demo",
           block: demoBlock(),
@@ -94,6 +109,7 @@ for (const backend of ["node", "noble"] as const) {
           identity: peer0.identity,
           org: org1.id,
           expired: expired.identity,
+          revoked: revoked.identity,
           stranger: stranger.identity,
         })),
       );

@@ -14,6 +14,7 @@ import {
 import type { BackendName } from "./backend.js";
 import { maxIdentityBytes, type ParsedIdentity, readIdentity } from "./identity.js";
 import { createSigner, publicKeyOf } from "./keys.js";
+import { parseRevocationList } from "./revocation.js";
 import { Ed25519Verifier } from "./verifier.js";
 import { type OrdererCheck, verifyBlock } from "./verify-block.js";
 
@@ -63,6 +64,13 @@ interface CheckedIdentity {
   readonly root: Uint8Array;
 }
 
+/** The newest revocation list of an organization. */
+interface Revocations {
+  readonly number: bigint;
+  readonly signed: Uint8Array;
+  readonly revoked: ReadonlySet<PkiId>;
+}
+
 type Checked = { readonly ok: true; readonly parsed: ParsedIdentity } | Rejection;
 
 /**
@@ -72,7 +80,8 @@ type Checked = { readonly ok: true; readonly parsed: ParsedIdentity } | Rejectio
  * or it could put its own people among the members of another channel.
  *
  * Certificates expire by the wall clock. A block stays valid when the certificate of its orderer has expired since, as
- * in the reference: else nobody could catch up on last year's blocks.
+ * in the reference: else nobody could catch up on last year's blocks. What an orderer signed whose identity was revoked
+ * counts for nothing: nobody can tell the old from what a thief signs.
  *
  * @example
  * const crypto = new Ed25519Crypto({ identity, privateKey, organizations: [{ id, rootPublicKey }], wall: systemWallClock });
@@ -84,6 +93,7 @@ export class Ed25519Crypto implements MessageCryptoService, SecurityAdvisor {
   readonly #verifier: Ed25519Verifier;
   readonly #configured: Roots;
   readonly #channels = new Map<string, Channel>();
+  readonly #revocations = new Map<OrgId, Revocations>();
   /** Whose identities are believed: the configured organizations and the readers of all channels. */
   #trusted: Roots;
   readonly #checked = new BoundedMap<string, CheckedIdentity>({
@@ -132,6 +142,38 @@ export class Ed25519Crypto implements MessageCryptoService, SecurityAdvisor {
     this.#trusted = new Map(
       [this.#configured, readers, ...others.map((channel) => channel.readers)].flatMap((roots) => [...roots]),
     );
+  }
+
+  /**
+   * Puts an organization's list of revoked identities in force, in place of the one before. Whoever is named in it is refused
+   * from now on; ask `node.suspect` to part with those who are members.
+   *
+   * @returns false when this very list is in force already
+   * @throws GossipError `malformed`; `not-found` when the organization is none that we know; `untrusted` unless its root key
+   * signed the list; `conflict` when the list is older than the one in force, or another of the same number. Nothing has
+   * changed then.
+   */
+  setRevocationList(list: Uint8Array): boolean {
+    const { org, number, revoked, signed, signature } = parseRevocationList(list);
+    const id = orgId(org);
+    const root = this.#rootOf(id);
+    if (root === undefined) {
+      throw new GossipError("not-found", `expected a revocation list of an organization we know, got one of ${org}`);
+    }
+    if (!this.#verifier.verify(root, signature, signed)) {
+      throw new GossipError("untrusted", `expected the root key of ${org} to have signed its revocation list`);
+    }
+    const known = this.#revocations.get(id);
+    if (known !== undefined && Buffer.compare(known.signed, signed) === 0) return false;
+    if (known !== undefined && number <= known.number) {
+      const expected = `expected revocation list ${known.number} of ${org}, or a later one`;
+      throw new GossipError(
+        "conflict",
+        `${expected}, got ${number === known.number ? "another with that number" : number}`,
+      );
+    }
+    this.#revocations.set(id, { number, signed, revoked: new Set(revoked) });
+    return true;
   }
 
   pkiIdOf(identity: Uint8Array): PkiId | undefined {
@@ -193,6 +235,8 @@ export class Ed25519Crypto implements MessageCryptoService, SecurityAdvisor {
       const checked = this.#check(creator, channel.orderers);
       if (!checked.ok) return reject("bad-block-signature", `expected an orderer of the channel; ${checked.detail}`);
       const { role, name } = checked.parsed;
+      const revoked = this.#revocationOf(checked.parsed);
+      if (revoked !== undefined) return reject("bad-block-signature", revoked.detail);
       if (role !== "orderer") return reject("bad-block-signature", `expected an orderer to sign, got ${role} ${name}`);
       const verdict = this.#verifyBy(checked.parsed, signature, signed);
       return verdict.ok ? accepted : reject("bad-block-signature", verdict.detail);
@@ -209,6 +253,8 @@ export class Ed25519Crypto implements MessageCryptoService, SecurityAdvisor {
   #checkNow(identity: Uint8Array, roots: Roots): Checked {
     const checked = this.#check(identity, roots);
     if (!checked.ok) return checked;
+    const revoked = this.#revocationOf(checked.parsed);
+    if (revoked !== undefined) return revoked;
     const { name, notBeforeMs, notAfterMs } = checked.parsed;
     const now = wallMillis(this.#wall);
     if (now > notAfterMs) {
@@ -224,6 +270,19 @@ export class Ed25519Crypto implements MessageCryptoService, SecurityAdvisor {
       );
     }
     return checked;
+  }
+
+  #revocationOf({ pkiId, org, name }: ParsedIdentity): Rejection | undefined {
+    const list = this.#revocations.get(org);
+    if (list === undefined || !list.revoked.has(pkiId)) return undefined;
+    const got = `got ${name}, which revocation list ${list.number} of ${org} names`;
+    return reject("revoked-identity", `expected an identity that is not revoked, ${got}`);
+  }
+
+  /** There is one key for each organization, wherever it is named. */
+  #rootOf(org: OrgId): Uint8Array | undefined {
+    const orderers = [...this.#channels.values()].map((channel) => channel.orderers);
+    return [this.#trusted, ...orderers].map((roots) => roots.get(org)).find((root) => root !== undefined);
   }
 
   /** Whether one of the organizations issued the identity. */

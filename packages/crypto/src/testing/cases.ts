@@ -31,6 +31,8 @@ export interface MessageCryptoServiceSubject {
   readonly stranger: Party;
   /** Of a known organization, expired before now. */
   readonly expired: Party;
+  /** Of a known organization, which has revoked it. `undefined` only for a trust that cannot revoke. */
+  readonly revoked: Party | undefined;
   /**
    * Well-formed, and claims an organization that is in `channel` but did not issue it; its signatures are good by its own
    * key. `undefined` only for a trust without secrets, in which nobody can be told from an impostor.
@@ -50,6 +52,8 @@ export interface SecurityAdvisorSubject {
   readonly org: OrgId;
   /** Of `org`, and expired. */
   readonly expired: Uint8Array;
+  /** Of `org`, which has revoked it. `undefined` only for a trust that cannot revoke. */
+  readonly revoked: Uint8Array | undefined;
   /** Of an organization that nobody knows. */
   readonly stranger: Uint8Array;
 }
@@ -111,6 +115,18 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     async run(create) {
       const { crypto, expired } = await create();
       expectRefused(await crypto.validateIdentity(expired.identity), "expired-identity");
+    },
+  },
+  {
+    name: "refuses a revoked identity, and what it signs",
+    async run(create) {
+      const { crypto, revoked, channel } = await create();
+      if (revoked === undefined) return;
+      assert.notEqual(crypto.pkiIdOf(revoked.identity), undefined);
+      expectRefused(await crypto.validateIdentity(revoked.identity), "revoked-identity");
+      const signature = await revoked.sign(payload);
+      expectRefused(await crypto.verify(revoked.identity, signature, payload), "revoked-identity");
+      expectRefused(await crypto.verifyByChannel(channel, revoked.identity, signature, payload), "revoked-identity");
     },
   },
   {
@@ -302,6 +318,24 @@ export const securityAdvisorCases: readonly ConformanceCase<SecurityAdvisorSubje
     async run(create) {
       const { advisor, expired, org } = await create();
       assert.equal(advisor.orgOf(expired), org);
+    },
+  },
+  {
+    name: "tells the organization of a revoked identity",
+    async run(create) {
+      const { advisor, revoked, org } = await create();
+      if (revoked !== undefined) assert.equal(advisor.orgOf(revoked), org);
+    },
+  },
+  {
+    name: "keeps nothing of the array it was given",
+    async run(create) {
+      const { advisor, identity, org } = await create();
+      const given = identity.slice();
+      assert.equal(advisor.orgOf(given), org);
+      given.fill(0);
+      assert.equal(advisor.orgOf(identity), org);
+      assert.equal(advisor.orgOf(given), undefined);
     },
   },
   {

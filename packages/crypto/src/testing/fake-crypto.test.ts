@@ -9,16 +9,18 @@ function createWorld() {
   trust.setChannel("demo", ["Org1"]);
   const expired = createFakeCrypto({ org: "Org1", name: "old", trust });
   trust.expire(expired.identity, 999);
+  const revoked = createFakeCrypto({ org: "Org1", name: "gone", trust });
+  trust.revoke(revoked.identity);
   const crypto = createFakeCrypto({ org: "Org1", name: "peer0", trust });
   const stranger = createFakeCrypto({ org: "Org9", name: "peer0", trust });
-  return { trust, crypto, expired, stranger };
+  return { trust, crypto, expired, revoked, stranger };
 }
 
 describe("the fake MessageCryptoService", () => {
   for (const { name, run } of messageCryptoServiceCases) {
     it(name, () =>
       run(() => {
-        const { trust, crypto, expired, stranger } = createWorld();
+        const { trust, crypto, expired, revoked, stranger } = createWorld();
         return {
           crypto,
           identity: crypto.identity,
@@ -26,6 +28,7 @@ describe("the fake MessageCryptoService", () => {
           outsider: createFakeCrypto({ org: "Org2", name: "peer0", trust }),
           stranger,
           expired,
+          revoked,
           // The fake believes whoever names a known organization.
           impostor: undefined,
           channel: "demo",
@@ -61,13 +64,14 @@ describe("the fake SecurityAdvisor", () => {
   for (const { name, run } of securityAdvisorCases) {
     it(name, () =>
       run(() => {
-        const { crypto, expired, stranger } = createWorld();
+        const { crypto, expired, revoked, stranger } = createWorld();
         const org = orgId("Org1");
         return {
           advisor: crypto,
           identity: crypto.identity,
           org,
           expired: expired.identity,
+          revoked: revoked.identity,
           stranger: stranger.identity,
         };
       }),

@@ -14,3 +14,12 @@ export {
   type OrdererOrganization,
   readChannelConfig,
 } from "./channel-config.js";
+export {
+  encodeRevocationList,
+  encodeRevocationListBody,
+  maxRevokedIdentities,
+  type RevocationList,
+  type RevocationListBody,
+  readRevocationList,
+  readRevocationListBody,
+} from "./revocation-list.js";
