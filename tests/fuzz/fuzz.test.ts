@@ -77,7 +77,7 @@ describe("what harms a stock peer is seen in", () => {
     [
       "an entry that does not decode",
       membershipResponse({ alive: [{ payload: bytes("ff"), signature }] }),
-      /does not decode/,
+      /Go cannot decode/,
     ],
     ["a self information that is no alive message", membershipRequest({ self: info }), /where alive belongs/],
     [
@@ -123,6 +123,8 @@ describe("what harms a stock peer is seen in", () => {
       }),
       /empty private data/,
     ],
+    ["a number of 65 bits", { payload: bytes("0801d801ffffffffffffffffff03b20100"), signature }, /Go cannot decode/],
+    ["a content in pieces that are none", { payload: bytes("18014a021a024a021a02"), signature }, /Go cannot decode/],
     ["a message without content", emptyMessage({ tag: "empty" }), /tag|content/],
   ];
 

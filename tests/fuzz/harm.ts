@@ -9,15 +9,26 @@ import {
   readMessage,
 } from "@gossip/proto";
 import { readBlock } from "@gossip/proto/fabric";
+import { fieldsOf, isWellFormed } from "./wire.js";
 
 /** Why these bytes would harm a Fabric peer, or break a rule of what we send; `undefined` for bytes that do not. */
 export function harmIn(bytes: Uint8Array): string | undefined {
   const envelope = readEnvelope(bytes);
+  if (!isWellFormed(bytes)) return "an envelope that Go cannot decode";
   if (!envelope.ok) return `an envelope that does not decode: ${envelope.detail}`;
-  const message = readMessage(envelope.value.payload);
+  const { payload } = envelope.value;
+  if (!isReadableByGo(payload)) return "a message that Go cannot decode";
+  const message = readMessage(payload);
   // Missing parts are among what our decoder refuses (1.28).
   if (!message.ok) return `a message that does not decode: ${message.reason} ${message.detail}`;
   return harmOf(message.value, envelope.value);
+}
+
+/** The message, and what it is about: deeper parts are read by the generated code alone. */
+function isReadableByGo(payload: Uint8Array): boolean {
+  if (!isWellFormed(payload)) return false;
+  const contents = (fieldsOf(payload) ?? []).filter(({ number }) => number >= 5 && number <= 25);
+  return contents.every(({ content }) => content === undefined || isWellFormed(content));
 }
 
 function harmOf(message: GossipMessage, envelope: Envelope): string | undefined {
@@ -64,6 +75,7 @@ function harmOf(message: GossipMessage, envelope: Envelope): string | undefined 
 
 function harmInParts(parts: readonly Envelope[], type: MessageType): string | undefined {
   for (const part of parts) {
+    if (!isReadableByGo(part.payload)) return "a part that Go cannot decode";
     const message = readMessage(part.payload);
     if (!message.ok) return `a part that does not decode: ${message.reason} ${message.detail}`;
     if (message.value.type !== type) return `${message.value.type} where ${type} belongs`;

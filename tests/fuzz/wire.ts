@@ -79,6 +79,39 @@ export function mutated(bytes: Uint8Array, random: Random, depth = 0): Uint8Arra
   return change(fields, at, random);
 }
 
+/** Whether Go's decoder would take this for a message, whatever its fields mean: it is stricter than most. */
+export function isWellFormed(bytes: Uint8Array): boolean {
+  return endOfMessage(bytes, 0, undefined) === bytes.length;
+}
+
+/** Where the fields from `at` on end: at the end of the bytes, or behind the end of `group`; -1 when they are malformed. */
+function endOfMessage(bytes: Uint8Array, start: number, group: bigint | undefined): number {
+  for (let at = start; ; ) {
+    if (at === bytes.length) return group === undefined ? at : -1;
+    const tag = strictVarintAt(bytes, at);
+    const number = tag === undefined ? 0n : tag.value >> 3n;
+    if (tag === undefined || number < 1n || number >= 2n ** 29n) return -1;
+    const wireType = Number(tag.value & 7n);
+    if (wireType === 4) return number === group ? tag.end : -1;
+    at = endOfValue(bytes, tag.end, wireType, number);
+    if (at < 0 || at > bytes.length) return -1;
+  }
+}
+
+function endOfValue(bytes: Uint8Array, at: number, wireType: number, number: bigint): number {
+  if (wireType === 1) return at + 8;
+  if (wireType === 5) return at + 4;
+  if (wireType === 3) return endOfMessage(bytes, at, number);
+  const varint = wireType === 0 || wireType === 2 ? strictVarintAt(bytes, at) : undefined;
+  if (varint === undefined) return -1;
+  return wireType === 0 ? varint.end : varint.end + Number(varint.value);
+}
+
+function strictVarintAt(bytes: Uint8Array, at: number) {
+  const varint = varintAt(bytes, at);
+  return varint === undefined || varint.value >= 2n ** 64n ? undefined : varint;
+}
+
 type FieldChange = (fields: readonly Field[], at: number, random: Random) => Uint8Array;
 
 const extremes = [0n, 1n, 127n, 128n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n];
