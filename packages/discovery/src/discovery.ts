@@ -266,6 +266,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     const { down, forgotten } = this.#table.sweep(this.#turn.now);
     for (const one of down) this.#memberDown(one);
     for (const pkiId of forgotten) this.#turn.say({ type: "member-forgotten", pkiId, cause: "expired" });
+    this.#successions.again();
   }
 
   #memberDown(down: MemberDown): void {
