@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type PullConfig, pullDefaults, resolvePullConfig } from "./config.js";
 
 describe("resolvePullConfig", () => {
-  test("gives the defaults, which agree with themselves", () => {
+  test("5.1: gives the defaults, which agree with themselves", () => {
     expect(resolvePullConfig()).toEqual(pullDefaults);
   });
 
@@ -16,8 +16,9 @@ describe("resolvePullConfig", () => {
       { minRoundIntervalMs: 5_000 },
       "expected minRoundIntervalMs of at most pullIntervalMs (4000), or Infinity, got 5000",
     ],
+    [{ maxPullIntervalMs: 3_500 }, "expected maxPullIntervalMs of at least pullIntervalMs (4000), got 3500"],
     [{ maxHellos: 4 }, "expected maxHellos of at least maxHellosPerPeer (8), got 4"],
-  ])("refuses %j", (given, message) => {
+  ])("5.1: refuses %j", (given, message) => {
     const resolve = () => resolvePullConfig(given);
     expect(resolve).toThrow(message);
     expect(resolve).toThrow(expect.objectContaining({ code: "invalid-config" }) as GossipError);

@@ -35,8 +35,21 @@ export interface PullConfig {
    */
   readonly digestQuietMs: number;
   /**
+   * Longest pause between rounds: each that finds nothing, though peers answered, doubles the pause up to this, and one
+   * that finds something, or `pull-now`, ends that. At least `pullIntervalMs`, and with it every pause is the same.
+   * @default 4 × pullIntervalMs
+   */
+  readonly maxPullIntervalMs: number;
+  /**
+   * How long a peer may let us wait for items, after a request or the last of its updates, before another that offers them
+   * is asked too. Not later than peers remember hellos. `Infinity`: nobody else is asked in the round, as in the reference.
+   * @default 300
+   */
+  readonly failoverMs: number;
+  /**
    * Shortest distance between two rounds, however often `pull-now` is given; also the longest delay of the first round.
-   * `Infinity`: `pull-now` does nothing, and the first round comes after `pullIntervalMs`, as in the reference.
+   * `Infinity`: `pull-now` does nothing, the first round comes after `pullIntervalMs` and all others in that distance, as
+   * in the reference.
    * @default 250
    */
   readonly minRoundIntervalMs: number;
@@ -80,6 +93,8 @@ export const pullDefaults: PullConfig = Object.freeze({
   requestWaitTimeMs: 1_500,
   responseWaitTimeMs: 2_000,
   digestQuietMs: 50,
+  maxPullIntervalMs: 16_000,
+  failoverMs: 300,
   minRoundIntervalMs: 250,
   refusedTtlMs: 60_000,
   maxDigests: 10_000,
@@ -99,7 +114,7 @@ const counts = [
 ] as const;
 
 /** Options that say with `Infinity` that nothing comes early. */
-const mayBeInfinite: ReadonlySet<keyof PullConfig> = new Set(["minRoundIntervalMs", "digestQuietMs"]);
+const mayBeInfinite: ReadonlySet<keyof PullConfig> = new Set(["minRoundIntervalMs", "digestQuietMs", "failoverMs"]);
 
 /**
  * Fills in what is missing and checks how options relate.
@@ -111,7 +126,8 @@ export function resolvePullConfig(given: Partial<PullConfig> = {}): PullConfig {
     pullDefaults.minRoundIntervalMs,
     given.pullIntervalMs ?? Number.POSITIVE_INFINITY,
   );
-  const config: PullConfig = Object.freeze({ ...pullDefaults, minRoundIntervalMs, ...given });
+  const maxPullIntervalMs = 4 * (given.pullIntervalMs ?? pullDefaults.pullIntervalMs);
+  const config: PullConfig = Object.freeze({ ...pullDefaults, minRoundIntervalMs, maxPullIntervalMs, ...given });
   for (const name of Object.keys(pullDefaults) as (keyof PullConfig)[]) {
     const value: unknown = config[name];
     const isInRange = Number.isFinite(value) || (mayBeInfinite.has(name) && value === Number.POSITIVE_INFINITY);
@@ -135,6 +151,9 @@ export function resolvePullConfig(given: Partial<PullConfig> = {}): PullConfig {
   if (config.minRoundIntervalMs > pullIntervalMs && config.minRoundIntervalMs !== Number.POSITIVE_INFINITY) {
     const what = `minRoundIntervalMs of at most pullIntervalMs (${pullIntervalMs}), or Infinity`;
     throw expected(what, config.minRoundIntervalMs);
+  }
+  if (config.maxPullIntervalMs < pullIntervalMs) {
+    throw expected(`maxPullIntervalMs of at least pullIntervalMs (${pullIntervalMs})`, config.maxPullIntervalMs);
   }
   if (config.maxHellos < config.maxHellosPerPeer) {
     throw expected(`maxHellos of at least maxHellosPerPeer (${config.maxHellosPerPeer})`, config.maxHellos);

@@ -20,12 +20,12 @@ export class Hellos {
     this.#byPeer = new BoundedMap({ maxEntries, whenFull: "evict-oldest" });
   }
 
-  /** Remembers a hello; a repeated one is remembered longer. */
-  add(from: PkiId, nonce: bigint, now: Millis): void {
-    const { maxHellosPerPeer, maxDigests, requestWaitTimeMs } = this.#config;
+  /** Remembers a hello that was answered with so many digests; a repeated one is remembered longer, and entitles to no more. */
+  add(from: PkiId, nonce: bigint, offered: number, now: Millis): void {
+    const { maxHellosPerPeer, requestWaitTimeMs } = this.#config;
     const known = this.#byPeer.get(from);
     const ofPeer = known ?? new BoundedMap<bigint, Hello>({ maxEntries: maxHellosPerPeer, whenFull: "evict-oldest" });
-    const credit = ofPeer.get(nonce)?.credit ?? maxDigests;
+    const credit = ofPeer.get(nonce)?.credit ?? offered;
     ofPeer.set(nonce, { until: now + requestWaitTimeMs, credit });
     this.#byPeer.set(from, ofPeer);
   }

@@ -4,6 +4,8 @@ import type { PkiId } from "@gossip/proto";
 export interface PullPeer {
   readonly pkiId: PkiId;
   readonly endpoint: string;
+  /** Drawn before others, since it is likely to hold what we lack. @default false */
+  readonly isPreferred?: boolean;
 }
 
 /**
@@ -15,6 +17,8 @@ export interface PullPeer {
 export interface PullItems<Item> {
   /** Whether the item is held. MAY also say true for what is not wanted at all: it is never requested then. */
   has(digest: Uint8Array): boolean;
+  /** Whether this could name an item at all; what could not is dropped as malformed. @default anything */
+  isDigest?(digest: Uint8Array): boolean;
   /** What `requester` may know of; none when it may know of nothing. */
   digests(requester: PkiId): Iterable<Uint8Array>;
   /** Finds an item by its digest, if it is held and `requester` may have it. Asked for once per request. */
@@ -125,19 +129,19 @@ export type PullDropReason =
   | "unknown-nonce"
   /** More digests in one message than `maxDigests`. */
   | "too-many-digests"
-  /** An empty digest, or one longer than `maxDigestBytes`. */
+  /** An empty digest, one longer than `maxDigestBytes`, or one that names no item. */
   | "malformed-digest"
   /** A second digest message of one peer in one exchange. */
   | "repeated-digest"
   /** A digest that came after `digestWaitTimeMs`. */
   | "late-digest"
-  /** An item that was not requested of this peer, or that came twice. */
+  /** An item that was not requested of this peer, that came twice, or from somebody else in the meantime. */
   | "unrequested-item"
   /** An item that did not pass verification. */
   | "refused-item"
   /** A digest asked for that we do not hold, or may not give to this peer. */
   | "unavailable-item"
-  /** A peer asked for more items under one nonce than `maxDigests`. */
+  /** A peer asked for more items under one nonce than it was offered. */
   | "too-many-requests";
 
 /** Everything `Pull` says. */

@@ -9,7 +9,7 @@ function create(options = {}) {
 }
 
 describe("ItemStore", () => {
-  test("ItemStore holds a digest once, and deletes it once (scenario 1)", () => {
+  test("05/1: ItemStore holds a digest once, and deletes it once", () => {
     const store = create();
     expect(store.add(digestOf("1"), "one")).toBe(true);
     expect(store.add(digestOf("1"), "other")).toBe(true);

@@ -2,34 +2,37 @@
  * Pull: periodic anti-entropy over a set of items, each named by a digest (protocol page 05).
  *
  * Purpose. What push missed is found by asking: some peers tell what they hold, and each missing item is requested of
- * exactly one of them. The machine knows nothing of what items are.
+ * one of them. The machine knows nothing of what items are.
  *
  * Roles and messages. Every node plays both parts:
  *
  * ```
  * initiator                                    responder
  *    │ ── hello    {nonce} ──────────────────────► │  remembers the nonce for requestWaitTimeMs
- *    │ ◄─ digest   {nonce, digests} ────────────── │  only what this peer may see, nothing when that is nothing
+ *    │ ◄─ digest   {nonce, digests} ────────────── │  what this peer may see, nothing when that is nothing
  *    │ ── request  {nonce, digests} ─────────────► │  each item of one owner
  *    │ ◄─ update   {nonce, items} ──────────────── │  several when large
  * ```
  *
- * States of a session, which is one peer in one round: asked ─► answered ─► owing items ─► over. It ends with its round.
- * A round is over `digestWaitTimeMs + responseWaitTimeMs` after its start.
+ * States of a session, which is one peer in one round: asked ─► answered ─► owing items ─► over, and from owing to overdue
+ * and back, as it lets us wait and goes on. It ends with its round, `digestWaitTimeMs + responseWaitTimeMs` after its start.
  *
- * Timers. The next round: every `pullIntervalMs`, earlier on `pull-now`, never within `minRoundIntervalMs`. Per round:
- * when to request (all have answered, or `digestQuietMs` passed since the last digest) and its end. What the responder
- * remembers needs none: it is bounded, and its time is checked when it is used.
+ * Timers. The next round: every `pullIntervalMs`, less often while rounds find nothing, earlier on `pull-now`, never within
+ * `minRoundIntervalMs`. Per round: when to request (all have answered, or `digestQuietMs` passed since the last digest) and
+ * its end. Per session: `failoverMs` after it was asked, or sent something, others are asked for what it still owes. What
+ * the responder remembers needs no timer: it is bounded, and its time is checked when it is used.
  *
- * Invariants. What is held is never requested. An item is owed by one peer at a time, over all rounds. An item is
- * accepted only from who owes it, once. Nonces are bound to the peer, in both roles. There are never more rounds than
- * `minRoundIntervalMs` fits into the life of one.
+ * Invariants. What is held is never requested, nor what is on its way: owed by a peer that is not overdue, over all rounds.
+ * No peer is requested an item twice under one nonce, nor any after it may have forgotten our hello. An item is accepted
+ * only from a peer that it was requested of, once. Nonces are bound to the peer, in both roles. There are never more rounds
+ * than `minRoundIntervalMs` fits into the life of one.
  *
  * Deviations from the reference, none visible on the wire but as timing (§12 numbers in brackets): nonces are bound to
  * peers [1]; what was not requested is not accepted [2]; one source of truth for what is held [3, 4]; an item that fails
- * verification costs itself, and is not asked of that peer again for a while [5]; rounds start on news [7]; requests go
- * as soon as answers are in, and again when a slow peer offers more [9]; everything is bounded and large updates are
- * cut [11]; rounds are objects [12]; peers are addressed by PKI-ID [13].
+ * verification costs itself, and is not asked of that peer again for a while [5]; rounds start on news, and become rarer
+ * while they find nothing [7]; requests go as soon as answers are in, and again when a slow peer offers more [9]; who does
+ * not deliver is replaced within the round [10]; everything is bounded and large updates are cut [11]; rounds are objects
+ * [12]; peers are addressed by PKI-ID [13]; silent ones are drawn less often [15].
  */
 
 import type { PkiId } from "@gossip/proto";
@@ -58,7 +61,9 @@ import type {
   RequestReceived,
   UpdateReceived,
 } from "./io.js";
+import { Partners } from "./partners.js";
 import { Round, type Session } from "./round.js";
+import { Wants } from "./wants.js";
 
 /** What the shell hands to a pull machine: the items to compare, whom to ask, and how often. */
 export interface PullOptions<Item> {
@@ -90,13 +95,16 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
   readonly #rounds: Round[] = [];
   /** Sessions of all rounds, by peer and nonce. */
   readonly #sessions = new Map<string, Session>();
-  /** Who owes which item, over all rounds. */
-  readonly #owers = new Map<string, Session>();
+  /** What is lacking, offered and owed, over all rounds. */
+  readonly #wants = new Wants();
+  readonly #partners = new Partners();
   /** Items that failed verification, by peer and digest, with the end of the ban. */
   readonly #refused: BoundedMap<string, Millis>;
   /** Peers to ask in the next round, because there is news of them. */
   readonly #hinted = new Map<PkiId, PullPeer>();
   #nextRoundAt: Millis = 0;
+  /** The pause to the next round: grows while rounds find nothing. */
+  #intervalMs: Millis;
   #lastRoundAt = Number.NEGATIVE_INFINITY;
   #isStarted = false;
 
@@ -113,6 +121,7 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
     this.#items = items;
     this.#peers = peers;
     this.#random = random;
+    this.#intervalMs = this.#config.pullIntervalMs;
     this.#hellos = new Hellos(this.#config);
     this.#refused = new BoundedMap({ maxEntries: this.#config.maxDigests, whenFull: "evict-oldest" });
   }
@@ -157,7 +166,10 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
   }
 
   #onWake(): void {
-    for (const round of this.#rounds) if (round.flushAt <= this.#now) this.#request(round);
+    for (const round of this.#rounds) {
+      if (round.flushAt <= this.#now) this.#flush(round);
+      for (const session of round.sessions) if (session.overdueAt <= this.#now) this.#onOverdue(session);
+    }
     for (let [oldest] = this.#rounds; oldest !== undefined && oldest.endsAt <= this.#now; [oldest] = this.#rounds) {
       this.#end(oldest);
       this.#rounds.shift();
@@ -169,6 +181,7 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
 
   #onPullNow(peer: PullPeer | undefined): void {
     if (this.#isByClock) return;
+    this.#intervalMs = this.#config.pullIntervalMs;
     // More hints than a round asks peers are one: that there is much to ask for.
     if (peer !== undefined && this.#hinted.size < this.#config.pullPeerNum) this.#hinted.set(peer.pkiId, peer);
     const at = this.#lastRoundAt + this.#config.minRoundIntervalMs;
@@ -177,20 +190,23 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
   }
 
   #startRound(): void {
-    const { pullIntervalMs, pullPeerNum, digestWaitTimeMs, responseWaitTimeMs } = this.#config;
+    const { pullPeerNum, digestWaitTimeMs, requestWaitTimeMs, responseWaitTimeMs } = this.#config;
     this.#lastRoundAt = this.#now;
-    this.#nextRoundAt = this.#now + pullIntervalMs;
+    this.#nextRoundAt = this.#now + this.#intervalMs;
     const others = this.#peers().filter(({ pkiId }) => !this.#hinted.has(pkiId));
-    const chosen = [...this.#hinted.values(), ...sample(this.#random, others, pullPeerNum - this.#hinted.size)];
+    const drawn = this.#partners.draw(others, pullPeerNum - this.#hinted.size, this.#random);
+    const chosen = [...this.#hinted.values(), ...drawn];
     this.#hinted.clear();
     if (chosen.length === 0) return;
 
     const digestsUntil = this.#now + digestWaitTimeMs;
     const round = new Round(digestsUntil, digestsUntil + responseWaitTimeMs);
     this.#rounds.push(round);
+    const freshUntil = digestsUntil + (requestWaitTimeMs - digestWaitTimeMs) * partOfSlack;
     for (const peer of chosen) {
       const nonce = this.#freshNonce(peer.pkiId);
-      const session: Session = { round, peer, nonce, answered: false, owed: new Set() };
+      const calm = { answered: false, overdueAt: Number.POSITIVE_INFINITY, isOverdue: false };
+      const session: Session = { round, peer, nonce, freshUntil, owed: new Set(), ...calm };
       round.sessions.push(session);
       this.#sessions.set(sessionKey(peer.pkiId, nonce), session);
       this.#outputs.push({ type: "send-hello", to: peer, nonce });
@@ -198,67 +214,112 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
   }
 
   #onDigest({ from, nonce, digests }: DigestReceived): void {
-    const { maxDigests, maxDigestBytes, digestQuietMs } = this.#config;
+    const { maxDigests, digestQuietMs } = this.#config;
     const session = this.#sessions.get(sessionKey(from, nonce));
     if (session === undefined) return this.#drop("unknown-nonce", from);
-    if (this.#now > session.round.digestsUntil) return this.#drop("late-digest", from);
+    const { round } = session;
+    if (this.#now > round.digestsUntil) return this.#drop("late-digest", from);
     if (session.answered) return this.#drop("repeated-digest", from);
     session.answered = true;
 
     const taken = digests.slice(0, maxDigests);
-    const wellFormed = taken.filter(({ length }) => length > 0 && length <= maxDigestBytes);
+    const wellFormed = taken.filter((digest) => this.#isWellFormed(digest));
     this.#drop("too-many-digests", from, digests.length - taken.length);
     this.#drop("malformed-digest", from, taken.length - wellFormed.length);
-    const { round } = session;
     for (const digest of wellFormed) {
       const key = digestKey(digest);
-      if (this.#isLacking(key, digest) && !this.#isRefused(from, key)) round.offer(key, digest, session);
+      if (this.#items.has(digest) || this.#isRefused(from, key)) continue;
+      round.isFruitful = true;
+      if (this.#wants.offer(key, digest, session)) round.pending.add(key);
     }
-    if (round.isComplete && digestQuietMs !== Number.POSITIVE_INFINITY) this.#request(round);
+    if (round.isComplete && digestQuietMs !== Number.POSITIVE_INFINITY) this.#flush(round);
     else round.flushAt = Math.min(this.#now + digestQuietMs, round.digestsUntil);
   }
 
-  #request(round: Round): void {
-    for (const [session, digests] of round.assign(this.#random, (key, digest) => this.#isLacking(key, digest))) {
-      for (const key of session.owed) this.#owers.set(key, session);
+  #isWellFormed(digest: Uint8Array): boolean {
+    return (
+      digest.length > 0 && digest.length <= this.#config.maxDigestBytes && (this.#items.isDigest?.(digest) ?? true)
+    );
+  }
+
+  #flush(round: Round): void {
+    const keys = [...round.pending];
+    round.pending.clear();
+    round.flushAt = Number.POSITIVE_INFINITY;
+    this.#request(keys);
+  }
+
+  /** Asks for these items, each of one that offers it and still remembers our hello, unless they are on their way. */
+  #request(keys: Iterable<string>): void {
+    const requests = this.#wants.assign(keys, {
+      random: this.#random,
+      isWanted: (digest) => !this.#items.has(digest),
+      mayAsk: ({ freshUntil, peer }, key) => this.#now <= freshUntil && !this.#isRefused(peer.pkiId, key),
+    });
+    for (const [session, digests] of requests) {
+      this.#await(session);
       this.#outputs.push({ type: "send-request", to: session.peer, nonce: session.nonce, digests });
     }
+  }
+
+  /** The session's peer has work to do, or does it. */
+  #await(session: Session): void {
+    session.isOverdue = false;
+    session.overdueAt = session.owed.size === 0 ? Number.POSITIVE_INFINITY : this.#now + this.#config.failoverMs;
+  }
+
+  #onOverdue(session: Session): void {
+    session.isOverdue = true;
+    session.overdueAt = Number.POSITIVE_INFINITY;
+    this.#request([...session.owed]);
   }
 
   #onUpdate({ from, nonce, items, refused = [] }: UpdateReceived<Item>): void {
     const session = this.#sessions.get(sessionKey(from, nonce));
     if (session === undefined || session.owed.size === 0) return this.#drop("unknown-nonce", from);
     const accepted: PulledItem<Item>[] = [];
-    for (const item of items) if (this.#settle(session, digestKey(item.digest))) accepted.push(item);
-    let refusedCount = 0;
+    for (const item of items) {
+      const key = digestKey(item.digest);
+      if (!session.owed.has(key)) continue;
+      this.#wants.settle(key);
+      accepted.push(item);
+    }
+    const failed: string[] = [];
     for (const digest of refused) {
       const key = digestKey(digest);
-      if (!this.#settle(session, key)) continue;
+      if (!session.owed.has(key)) continue;
+      this.#wants.giveUp(key, session);
       this.#refused.set(refusedKey(from, key), this.#now + this.#config.refusedTtlMs);
-      refusedCount++;
+      failed.push(key);
     }
+    if (accepted.length + failed.length > 0) this.#await(session);
     if (accepted.length > 0) this.#outputs.push({ type: "accept", from, items: accepted });
-    this.#drop("refused-item", from, refusedCount);
-    this.#drop("unrequested-item", from, items.length - accepted.length + refused.length - refusedCount);
-  }
-
-  /** The session owes the item no longer; false when it did not. */
-  #settle(session: Session, key: string): boolean {
-    if (!session.owed.delete(key)) return false;
-    this.#owers.delete(key);
-    return true;
+    this.#drop("refused-item", from, failed.length);
+    this.#drop("unrequested-item", from, items.length - accepted.length + refused.length - failed.length);
+    this.#request(failed);
   }
 
   #end(round: Round): void {
-    for (const { peer, nonce, owed } of round.sessions) {
-      for (const key of owed) this.#owers.delete(key);
+    const owedToTheEnd: string[] = [];
+    for (const session of round.sessions) {
+      const { peer, nonce, answered, isOverdue, owed } = session;
+      this.#partners.asked(peer.pkiId, !answered || isOverdue || owed.size > 0);
       this.#sessions.delete(sessionKey(peer.pkiId, nonce));
+      owedToTheEnd.push(...this.#wants.end(session));
     }
+    this.#request(owedToTheEnd);
+    this.#adapt(round);
   }
 
-  /** Neither held nor on its way. */
-  #isLacking(key: string, digest: Uint8Array): boolean {
-    return !this.#owers.has(key) && !this.#items.has(digest);
+  /** Whoever answered had nothing for us: there is little to be found. Silence says nothing, and costs next to nothing. */
+  #adapt({ isFruitful, isAnswered }: Round): void {
+    const { pullIntervalMs, maxPullIntervalMs } = this.#config;
+    if (this.#isByClock) return;
+    if (isFruitful) {
+      this.#intervalMs = pullIntervalMs;
+      const at = Math.max(this.#lastRoundAt + pullIntervalMs, this.#now);
+      this.#nextRoundAt = Math.min(this.#nextRoundAt, at);
+    } else if (isAnswered) this.#intervalMs = Math.min(2 * this.#intervalMs, maxPullIntervalMs);
   }
 
   #isRefused(from: PkiId, key: string): boolean {
@@ -284,7 +345,7 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
     if (all.length === 0) return; // A peer is not told that there is nothing for it (page 05 §6).
     const { maxDigests } = this.#config;
     const digests = all.length > maxDigests ? sample(this.#random, all, maxDigests) : all;
-    this.#hellos.add(from, nonce, this.#now);
+    this.#hellos.add(from, nonce, digests.length, this.#now);
     this.#outputs.push({ type: "send-digest", to: from, nonce, digests });
   }
 
@@ -294,18 +355,17 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
     if (hello === undefined) return this.#drop("unknown-nonce", from);
     const taken = digests.slice(0, maxDigests);
     const wanted = new Map(taken.map((digest) => [digestKey(digest), digest]));
-    const served = [...wanted.values()].slice(0, hello.credit);
-    hello.credit -= served.length;
-    this.#drop("too-many-digests", from, digests.length - taken.length);
-    this.#drop("too-many-requests", from, wanted.size - served.length);
-
     const find = this.#items.items(from);
-    const items: Item[] = [];
-    for (const digest of served) {
+    const found: Item[] = [];
+    for (const digest of wanted.values()) {
       const item = find(digest);
-      if (item !== undefined) items.push(item);
+      if (item !== undefined) found.push(item);
     }
-    this.#drop("unavailable-item", from, served.length - items.length);
+    const items = found.slice(0, hello.credit);
+    hello.credit -= items.length;
+    this.#drop("too-many-digests", from, digests.length - taken.length);
+    this.#drop("unavailable-item", from, wanted.size - found.length);
+    this.#drop("too-many-requests", from, found.length - items.length);
     this.#sendUpdates(from, nonce, items);
   }
 
@@ -342,6 +402,9 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
     return this.#sessions.get(sessionKey(from, nonce))?.owed.has(digestKey(digest)) ?? false;
   }
 }
+
+/** How much of the time between the last digest and the end of a responder's memory is used for requests: the way takes time. */
+const partOfSlack = 0.4;
 
 function sessionKey(peer: PkiId, nonce: bigint): string {
   return `${peer} ${nonce}`;

@@ -1,4 +1,4 @@
-import { type Millis, pick, type Random } from "@gossip/runtime";
+import type { Millis } from "@gossip/runtime";
 import type { PullPeer } from "./io.js";
 
 /** What passes between us and one peer in one round. */
@@ -6,15 +6,16 @@ export interface Session {
   readonly round: Round;
   readonly peer: PullPeer;
   readonly nonce: bigint;
+  /** Until when its peer remembers our hello for certain, and hence serves a request. */
+  readonly freshUntil: Millis;
   /** Whether its digests have come. */
   answered: boolean;
-  /** Keys of items requested of it and not yet come. */
+  /** Keys of items requested of it and not yet come from anybody. */
   readonly owed: Set<string>;
-}
-
-interface Offer {
-  readonly digest: Uint8Array;
-  readonly owners: Session[];
+  /** When others are asked for what it owes; `Infinity` while it owes nothing, and once that was done. */
+  overdueAt: Millis;
+  /** Whether it was given the time to send what it owes, and did not. */
+  isOverdue: boolean;
 }
 
 /** One round of asking: an object of its own, so that rounds cannot confuse each other (protocol page 05 §12.12). */
@@ -24,9 +25,12 @@ export class Round {
   readonly digestsUntil: Millis;
   /** When everything about the round is over. */
   readonly endsAt: Millis;
-  /** When what was offered is to be requested; `Infinity` while nothing was. */
+  /** Keys of items that were offered and are to be requested. */
+  readonly pending = new Set<string>();
+  /** When they are; `Infinity` while nobody offered anything. */
   flushAt: Millis = Number.POSITIVE_INFINITY;
-  readonly #offers = new Map<string, Offer>();
+  /** Whether anybody offered what we lack. */
+  isFruitful = false;
 
   constructor(digestsUntil: Millis, endsAt: Millis) {
     this.digestsUntil = digestsUntil;
@@ -34,33 +38,17 @@ export class Round {
   }
 
   get nextAt(): Millis {
-    return Math.min(this.flushAt, this.endsAt);
+    let earliest = Math.min(this.flushAt, this.endsAt);
+    for (const { overdueAt } of this.sessions) if (overdueAt < earliest) earliest = overdueAt;
+    return earliest;
   }
 
   get isComplete(): boolean {
     return this.sessions.every(({ answered }) => answered);
   }
 
-  /** The session's peer holds the item. Once per digest message, so that repeating itself gains a peer nothing. */
-  offer(key: string, digest: Uint8Array, owner: Session): void {
-    const offer = this.#offers.get(key);
-    if (offer === undefined) this.#offers.set(key, { digest: digest.slice(), owners: [owner] });
-    else if (!offer.owners.includes(owner)) offer.owners.push(owner);
-  }
-
-  /** Takes all offers and gives each to one of its owners, drawn uniformly. */
-  assign(random: Random, isWanted: (key: string, digest: Uint8Array) => boolean): Map<Session, Uint8Array[]> {
-    const requests = new Map<Session, Uint8Array[]>();
-    for (const [key, { digest, owners }] of this.#offers) {
-      const owner = pick(random, owners);
-      if (owner === undefined || !isWanted(key, digest)) continue;
-      owner.owed.add(key);
-      const digests = requests.get(owner);
-      if (digests === undefined) requests.set(owner, [digest]);
-      else digests.push(digest);
-    }
-    this.#offers.clear();
-    this.flushAt = Number.POSITIVE_INFINITY;
-    return requests;
+  /** Whether it told anything about what there is: silence does not. */
+  get isAnswered(): boolean {
+    return this.sessions.some(({ answered }) => answered);
   }
 }

@@ -12,6 +12,7 @@ const config = {
   requestWaitTimeMs: 200,
   responseWaitTimeMs: 200,
   digestQuietMs: 20,
+  failoverMs: 60,
   minRoundIntervalMs: 50,
   pullPeerNum: 2,
   maxDigests: 5,
@@ -28,13 +29,17 @@ const nonce = fc.bigInt(0n, 2n);
 /** A remote act; nonces of our own hellos are put in when it is played, else every one of them would be unknown. */
 type Act =
   | { readonly kind: "input"; readonly input: PullInput<string> }
-  | { readonly kind: "digest" | "update"; readonly which: number; readonly items: readonly string[] }
+  | { readonly kind: "digest" | "update" | "refusal"; readonly which: number; readonly items: readonly string[] }
   | { readonly kind: "gain"; readonly items: readonly string[] };
 
 const act: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 4,
-    arbitrary: fc.record({ kind: fc.constantFrom("digest" as const, "update" as const), which: fc.nat(5), items }),
+    arbitrary: fc.record({
+      kind: fc.constantFrom("digest" as const, "update" as const, "refusal" as const),
+      which: fc.nat(5),
+      items,
+    }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("gain" as const), items }) },
   {
@@ -62,6 +67,17 @@ const act: fc.Arbitrary<Act> = fc.oneof(
 );
 const script = fc.array(fc.record({ afterMs: fc.constantFrom(0, 5, 20, 60, 150, 600), act }), { maxLength: 50 });
 
+interface Asked {
+  readonly to: PkiId;
+  readonly nonce: bigint;
+  readonly at: number;
+  readonly owed: Set<string>;
+  patientUntil: number;
+}
+
+const roundMs = config.digestWaitTimeMs + config.responseWaitTimeMs;
+const freshMs = config.digestWaitTimeMs + 0.4 * (config.requestWaitTimeMs - config.digestWaitTimeMs);
+
 function create(): { readonly pull: Pull<string>; readonly store: ItemStore<string> } {
   const store = new ItemStore<string>({ bytesOf: (item) => item.length });
   store.add(digestOf("0"), "0");
@@ -81,14 +97,16 @@ test("Pull keeps the laws of a machine, whatever happens", () => {
   );
 });
 
-test("Pull never requests what it holds or is owed, accepts only what it requested, and asks within bounds", () => {
+test("5.7, 5.10, 5.29, 5.30: Pull never requests what it holds or what is on its way, and accepts only what it requested", () => {
   fc.assert(
     fc.property(script, (steps) => {
       const { pull, store } = create();
-      /** Hellos we sent, newest last, and what we requested under each. */
-      const sent: { readonly to: PkiId; readonly nonce: bigint; readonly owed: Map<string, number> }[] = [];
+      /** Hellos we sent, newest last, what we requested under each, and how long we leave that to its peer alone. */
+      const sent: Asked[] = [];
       let now = 0;
+      let answered = 0n;
       let lastRound = Number.NEGATIVE_INFINITY;
+      const running = () => sent.filter(({ at }) => now < at + roundMs);
 
       const take = (outputs: readonly PullOutput<string>[]) => {
         const hellos = outputs.filter((output) => output.type === "send-hello");
@@ -97,24 +115,36 @@ test("Pull never requests what it holds or is owed, accepts only what it request
           expect(now - lastRound).toBeGreaterThanOrEqual(config.minRoundIntervalMs);
           lastRound = now;
         }
-        for (const { to, nonce: fresh } of hellos) sent.push({ to: to.pkiId, nonce: fresh, owed: new Map() });
+        for (const { to, nonce: fresh } of hellos) {
+          sent.push({ to: to.pkiId, nonce: fresh, at: now, owed: new Set(), patientUntil: now });
+        }
         for (const output of outputs) {
           if (output.type === "send-request") {
             const session = sent.find(({ to, nonce: its }) => to === output.to.pkiId && its === output.nonce);
-            expect(session, "requests go where hellos went").toBeDefined();
+            if (session === undefined) throw new Error("expected requests to go where hellos went");
+            expect(now - session.at, "its peer remembers the hello").toBeLessThanOrEqual(freshMs);
             expect(output.digests.length).toBeLessThanOrEqual(config.maxDigests);
             for (const text of output.digests.map(textOf)) {
               expect(store.has(digestOf(text)), `${text} is held`).toBe(false);
-              const until = Math.max(...sent.map(({ owed }) => owed.get(text) ?? 0));
-              expect(now, `${text} is owed`).toBeGreaterThanOrEqual(until);
-              session?.owed.set(text, now + config.responseWaitTimeMs);
+              const owing = running().filter(({ owed }) => owed.has(text));
+              expect(
+                owing.map(({ to }) => to),
+                `${text} was asked of it`,
+              ).not.toContain(session.to);
+              for (const { patientUntil } of owing)
+                expect(now, `${text} is on its way`).toBeGreaterThanOrEqual(patientUntil);
             }
+            for (const text of output.digests.map(textOf)) session.owed.add(text);
+            session.patientUntil = now + config.failoverMs;
           } else if (output.type === "accept") {
+            const session = sent.find(({ nonce: its }) => its === answered);
             for (const { digest, item } of output.items) {
-              const session = sent.find(({ to, owed }) => to === output.from && owed.has(textOf(digest)));
-              expect(session?.owed.delete(textOf(digest)), "accepted only when requested").toBe(true);
+              expect(session?.to).toBe(output.from);
+              expect(session?.owed.has(textOf(digest)), "accepted only when requested").toBe(true);
+              for (const { owed } of sent) owed.delete(textOf(digest));
               store.add(digest, item);
             }
+            if (session !== undefined) session.patientUntil = now + config.failoverMs;
           } else if (output.type === "send-digest" || output.type === "send-update") {
             const many = output.type === "send-digest" ? output.digests.length : output.items.length;
             expect(many).toBeGreaterThan(0);
@@ -138,8 +168,13 @@ test("Pull never requests what it holds or is owed, accepts only what it request
           if (session === undefined) continue;
           const { to, nonce: its } = session;
           const named = next.items.map((item) => ({ digest: digestOf(item), item }));
+          answered = its;
           if (next.kind === "update") step({ type: "update", from: to, nonce: its, items: named });
-          else step({ type: "digest", from: to, nonce: its, digests: named.map(({ digest }) => digest) });
+          else if (next.kind === "refusal") {
+            // Beforehand, since others may be asked at once.
+            for (const item of next.items) session.owed.delete(item);
+            step({ type: "update", from: to, nonce: its, items: [], refused: next.items.map(digestOf) });
+          } else step({ type: "digest", from: to, nonce: its, digests: named.map(({ digest }) => digest) });
         }
       }
     }),

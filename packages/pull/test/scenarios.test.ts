@@ -16,7 +16,7 @@ function numbers(from: number, to: number): string[] {
 }
 
 describe("scenarios of page 05 §11", () => {
-  test("2: a node takes over what another gains, until that one stops", () => {
+  test("05/2: a node takes over what another gains, until that one stops", () => {
     const network = new PullNetwork({ config: fast });
     network.start("p1");
     network.start("p2", { peers: ["p1"] });
@@ -33,7 +33,7 @@ describe("scenarios of page 05 §11", () => {
     expect(network.itemsOf("p2")).toEqual(held);
   });
 
-  test("3: ten nodes with one item each, all asking all, end with ten items each", () => {
+  test("05/3: ten nodes with one item each, all asking all, end with ten items each", () => {
     const names = numbers(0, 9).map((at) => `p${at}`);
     const network = new PullNetwork({ config: fast });
     for (const name of names) {
@@ -44,7 +44,7 @@ describe("scenarios of page 05 §11", () => {
     for (const name of names) expect(network.itemsOf(name)).toEqual(names);
   });
 
-  test("4: what is offered, requested and sent is exactly what should be", () => {
+  test("05/4: what is offered, requested and sent is exactly what should be", () => {
     const network = new PullNetwork({ config: fast });
     network.start("p1", { items: ["1", "3"], peers: ["p2"] });
     network.start("p2", { items: ["0", "1", "2", "3"] });
@@ -58,7 +58,7 @@ describe("scenarios of page 05 §11", () => {
     expect(network.itemsOf("p1")).toEqual(["0", "1", "2", "3"]);
   });
 
-  test("6: three initiators draw from one responder at the same time", () => {
+  test("05/6: three initiators draw from one responder at the same time", () => {
     const network = new PullNetwork({ config: fast });
     for (const name of ["a", "b", "c"]) network.start(name, { peers: ["p"] });
     network.start("p", { items: numbers(1, 4) });
@@ -66,7 +66,7 @@ describe("scenarios of page 05 §11", () => {
     for (const name of ["a", "b", "c"]) expect(network.itemsOf(name)).toEqual(numbers(1, 4));
   });
 
-  test("7: of a peer that is too slow nothing arrives, of the other everything", () => {
+  test("05/7: of a peer that is too slow nothing arrives, of the other everything", () => {
     const network = new PullNetwork({ config: fast });
     network.start("p1", { peers: ["p2", "p3"] });
     network.start("p2", { items: numbers(1, 4), slownessMs: 600 });
@@ -75,7 +75,7 @@ describe("scenarios of page 05 §11", () => {
     expect(network.itemsOf("p1")).toEqual(numbers(5, 8));
   });
 
-  test("8: two nodes that ask each other end with the same items", () => {
+  test("05/8: two nodes that ask each other end with the same items", () => {
     const network = new PullNetwork({ config: fast });
     network.start("p1", { items: ["1", "3"], peers: ["p2"] });
     network.start("p2", { items: ["0", "2"], peers: ["p1"] });
@@ -84,7 +84,7 @@ describe("scenarios of page 05 §11", () => {
     expect(network.itemsOf("p2")).toEqual(numbers(0, 3));
   });
 
-  test("9: requests spread over all who were asked, and go to nobody else", () => {
+  test("05/9: requests spread over all who were asked, and go to nobody else", () => {
     const network = new PullNetwork({ config: fast });
     network.start("p1", { peers: ["p2", "p3", "p4"] });
     for (const name of ["p2", "p3", "p4", "p5"]) network.start(name, { items: numbers(0, 99) });
@@ -95,7 +95,7 @@ describe("scenarios of page 05 §11", () => {
     expect(network.itemsOf("p1")).toHaveLength(100);
   });
 
-  test("10: an egress filter gives each requester its own part", () => {
+  test("05/10: an egress filter gives each requester its own part", () => {
     const network = new PullNetwork({ config: fast });
     const egress = (requester: string) => (item: string) => Number(item) % 2 === (requester === "p2" ? 0 : 1);
     network.start("p1", { items: numbers(0, 5), egress });
@@ -106,7 +106,7 @@ describe("scenarios of page 05 §11", () => {
     expect(network.itemsOf("p3")).toEqual(["1", "3", "5"]);
   });
 
-  test("12 and 14: what is removed on both sides stays away, what is added follows in the next round", () => {
+  test("05/12, 05/14: what is removed on both sides stays away, what is added follows in the next round", () => {
     const network = new PullNetwork({ config: fast });
     network.start("p1", { items: ["0", "1", "2"] });
     network.start("p2", { peers: ["p1"] });
@@ -122,7 +122,7 @@ describe("scenarios of page 05 §11", () => {
     expect(network.itemsOf("p2")).toEqual(["1", "10", "2"]);
   });
 
-  test("15: what is not wanted is not requested, though it is offered", () => {
+  test("05/15: what is not wanted is not requested, though it is offered", () => {
     const network = new PullNetwork({ config: fast });
     network.start("p1", { peers: ["p2"], refuses: (item) => Number(item) < 2 });
     network.start("p2", { items: numbers(0, 3) });
@@ -131,7 +131,7 @@ describe("scenarios of page 05 §11", () => {
     expect(network.messages.filter(({ kind }) => kind === "request").map(({ items }) => items)).toEqual([["2", "3"]]);
   });
 
-  test("16: an update under a nonce never issued is refused, where the reference takes it", () => {
+  test("05/16: an update under a nonce never issued is refused, where the reference takes it", () => {
     const network = new PullNetwork({ config: fast });
     network.start("p1", { peers: [] });
     network.start("p2", { items: ["0", "1", "2"] });
@@ -150,7 +150,7 @@ describe("scenarios of page 05 §11", () => {
     ]);
   });
 
-  test("with the stock timings an item crosses as fast as the messages, not after a second", () => {
+  test("5.6: with the stock timings an item crosses as fast as the messages, not after a second", () => {
     const network = new PullNetwork();
     network.start("p1", { peers: ["p2", "p3"] });
     for (const name of ["p2", "p3"]) network.start(name, { items: [name] });
