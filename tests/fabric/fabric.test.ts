@@ -17,8 +17,11 @@ import { type Scenario, Stage } from "./harness/scenario.js";
 import { type Result, table } from "./harness/table.js";
 import { blocks } from "./scenarios/blocks.js";
 import { configuration } from "./scenarios/configuration.js";
+import { forgetting } from "./scenarios/forgetting.js";
 import { hostility } from "./scenarios/hostility.js";
+import { identities } from "./scenarios/identities.js";
 import { membership } from "./scenarios/membership.js";
+import { organizations } from "./scenarios/organizations.js";
 import { privateData } from "./scenarios/private-data.js";
 import { soak } from "./scenarios/soak.js";
 
@@ -55,7 +58,8 @@ const explained: readonly { readonly complaint: RegExp; readonly why: string }[]
 const skipV3 = binaries === undefined || !binaries.isV3;
 
 describe.sequential(`in a real Fabric network (skipped when ${skipReason})`, () => {
-  for (const scenario of [...membership, ...blocks, ...privateData, ...configuration, ...hostility]) {
+  const all = [membership, forgetting, organizations, identities, blocks, privateData, configuration, hostility].flat();
+  for (const scenario of all) {
     const isV3 = scenario.shape.capability === "V3_0";
     for (const seat of scenario.seats.filter((one) => wantedSeats.has(one))) {
       const name = `${scenario.name}: ${seat === "go" ? "a Go peer" : "our node"} in the seat`;
@@ -123,7 +127,7 @@ afterAll(() => {
 async function tell(scenario: Scenario, seat: Seat, release: Binaries): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), "gossip-fabric-"));
   const started = performance.now();
-  const { shape, peerEnv } = scenario;
+  const { shape, peerEnv, isWired = false } = scenario;
   const authorities = new Map(
     Object.entries(scenario.authorities ?? {}).map(([name, depth]) => [name, new OwnAuthority(name, depth)]),
   );
@@ -131,6 +135,7 @@ async function tell(scenario: Scenario, seat: Seat, release: Binaries): Promise<
     dir,
     binaries: release,
     shape,
+    isWired,
     ...(peerEnv === undefined ? {} : { peerEnv }),
     alterOrganizations: (organizationsDir) => {
       for (const authority of authorities.values()) authority.take(organizationsDir);

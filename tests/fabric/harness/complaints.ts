@@ -18,6 +18,12 @@ export function complaints(network: FabricNetwork, seated: readonly FabricPeer[]
   ];
   const fixed = who.flatMap(({ name, node }): (readonly [string, string])[] => [
     [node.endpoint, name],
+    ...("internalEndpoint" in node
+      ? ([
+          [node.internalEndpoint, name],
+          [node.address, name],
+        ] as const)
+      : []),
     [basename(node.folder), name],
     [Buffer.from(pkiIdOf(Client.ofNode(node).identity)).toString("hex"), name],
   ]);

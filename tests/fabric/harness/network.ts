@@ -5,11 +5,12 @@ import type { Broadcaster } from "@gossip/deliver";
 import type { Binaries } from "./binaries.js";
 import { Client, submitTo } from "./client.js";
 import { Orderer } from "./orderer.js";
-import { FabricPeer } from "./peer.js";
+import { FabricPeer, type PeerPorts } from "./peer.js";
 import { freePort } from "./ports.js";
 import { type Environment, Processes, runTool } from "./processes.js";
 import { configtxConfig, cryptogenConfig, domainOf, type NetworkShape, type Places, profile } from "./shape.js";
 import { until } from "./until.js";
+import { Wire } from "./wire.js";
 
 const settlePatienceMs = 60_000;
 
@@ -20,6 +21,8 @@ export interface NetworkOptions {
   readonly shape: NetworkShape;
   /** Set for all peers, over what each gets anyway. */
   readonly peerEnv?: Environment;
+  /** Puts a wire between the peers, which the test can listen to and cut. @default false */
+  readonly isWired?: boolean;
   /** Called between cryptogen and configtxgen, to change what organizations are made of. */
   readonly alterOrganizations?: (organizationsDir: string) => void;
 }
@@ -35,22 +38,24 @@ export class FabricNetwork {
   readonly orderers: readonly Orderer[];
   readonly #peers: ReadonlyMap<string, readonly FabricPeer[]>;
   #broadcaster: Broadcaster | undefined;
+  #wire: Wire | undefined;
   #transactions = 0;
 
   /** Makes crypto material and the channel's first block; starts nothing. */
   static async create(options: NetworkOptions): Promise<FabricNetwork> {
-    const { shape, dir } = options;
+    const { shape, dir, isWired = false } = options;
     for (const folder of ["data", "logs", "config"]) mkdirSync(join(dir, folder), { recursive: true });
     const ordererPorts = await many(shape.orderers, async () => ({
       service: await freePort(),
       admin: await freePort(),
     }));
-    const peerPorts = new Map<string, readonly { gossip: number; chaincode: number; operations: number }[]>();
+    const peerPorts = new Map<string, readonly PeerPorts[]>();
     for (const { name, peers } of [...shape.organizations, ...shape.later]) {
       const ports = async () => ({
         gossip: await freePort(),
         chaincode: await freePort(),
         operations: await freePort(),
+        ...(isWired ? { internal: await freePort(), listen: await freePort() } : {}),
       });
       peerPorts.set(name, await many(peers, ports));
     }
@@ -64,13 +69,17 @@ export class FabricNetwork {
         }),
       ),
     });
+    if (isWired) {
+      network.#wire = new Wire();
+      await network.#wire.lay(network.peers);
+    }
     return network;
   }
 
   private constructor(
     { dir, binaries, shape, peerEnv = {} }: NetworkOptions,
     ordererPorts: readonly { service: number; admin: number }[],
-    peerPorts: ReadonlyMap<string, readonly { gossip: number; chaincode: number; operations: number }[]>,
+    peerPorts: ReadonlyMap<string, readonly PeerPorts[]>,
   ) {
     this.dir = dir;
     this.binaries = binaries;
@@ -94,6 +103,12 @@ export class FabricNetwork {
 
   get configDir(): string {
     return join(this.dir, "config");
+  }
+
+  /** Of a network that is wired. */
+  get wire(): Wire {
+    if (this.#wire === undefined) throw new Error("expected the story to be told over a wire");
+    return this.#wire;
   }
 
   get orderer(): Orderer {
@@ -197,6 +212,7 @@ export class FabricNetwork {
   async close(): Promise<void> {
     await this.#broadcaster?.close();
     await this.processes.close();
+    await this.#wire?.close();
   }
 
   async #generate({ shape, alterOrganizations }: NetworkOptions, places: Places): Promise<void> {

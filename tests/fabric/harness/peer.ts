@@ -12,7 +12,12 @@ import { until } from "./until.js";
 export type Seat = "go" | "ours";
 
 export interface PeerPorts {
+  /** What is advertised to everybody, and in the channel's configuration. */
   readonly gossip: number;
+  /** What is advertised to the own organization. @default the same */
+  readonly internal?: number;
+  /** Where the peer listens. @default the same */
+  readonly listen?: number;
   readonly chaincode: number;
   readonly operations: number;
 }
@@ -26,6 +31,8 @@ export interface PeerStart {
   readonly stock?: boolean;
   /** @default the organization's peer 0 */
   readonly bootstrap?: readonly FabricPeer[];
+  /** Advertises no external endpoint. @default false */
+  readonly concealed?: boolean;
   /** Set over all else. */
   readonly env?: Environment;
   /** For our node: what Node is told before the program. */
@@ -51,7 +58,12 @@ export class FabricPeer {
   readonly name: string;
   readonly organization: string;
   readonly mspId: string;
+  /** What it is known by. */
   readonly endpoint: string;
+  /** What its own organization knows it by. */
+  readonly internalEndpoint: string;
+  /** Where it listens, and tools find it. */
+  readonly address: string;
   readonly operations: string;
   /** Its MSP and TLS folders. */
   readonly folder: string;
@@ -71,6 +83,8 @@ export class FabricPeer {
     this.mspId = mspIdOf(organization);
     this.name = `peer${index}.${organization.toLowerCase()}`;
     this.endpoint = `${host}:${ports.gossip}`;
+    this.internalEndpoint = `${host}:${ports.internal ?? ports.gossip}`;
+    this.address = `${host}:${ports.listen ?? ports.gossip}`;
     this.operations = `${host}:${ports.operations}`;
     this.folder = join(this.organizationDir, "peers", peerName(organization, index));
     this.data = join(network.dir, "data", this.name);
@@ -188,7 +202,7 @@ export class FabricPeer {
       ...["--tlsCert", join(tls, "client.crt"), "--tlsKey", join(tls, "client.key")],
       ...["--userKey", join(user, "keystore", "priv_sk")],
       ...["--userCert", join(user, "signcerts", `User1@${domainOf(this.organization)}-cert.pem`)],
-      ...["peers", "--channel", channel, "--server", this.endpoint],
+      ...["peers", "--channel", channel, "--server", this.address],
     ];
     const said = (await runTool(command, { cwd: dir, env: { FABRIC_CFG_PATH: binaries.conf } })).toString("utf8");
     return (JSON.parse(said) as DiscoveredPeer[] | null) ?? [];
@@ -202,7 +216,7 @@ export class FabricPeer {
       env: {
         FABRIC_CFG_PATH: binaries.conf,
         FABRIC_LOGGING_SPEC: "error",
-        CORE_PEER_ADDRESS: this.endpoint,
+        CORE_PEER_ADDRESS: this.address,
         CORE_PEER_LOCALMSPID: this.mspId,
         CORE_PEER_MSPCONFIGPATH: join(this.organizationDir, "users", `Admin@${domainOf(this.organization)}`, "msp"),
         CORE_PEER_TLS_ENABLED: "true",
@@ -215,7 +229,7 @@ export class FabricPeer {
   }
 
   /** What a peer in this place is started with, whoever it is. */
-  environment({ leader = false, stock = false, bootstrap, env }: PeerStart): Environment {
+  environment({ leader = false, stock = false, concealed = false, bootstrap, env }: PeerStart): Environment {
     const { chaincode } = this.#ports;
     const tls = join(this.folder, "tls");
     const roles = {
@@ -230,13 +244,13 @@ export class FabricPeer {
       FABRIC_LOGGING_SPEC: "info",
       FABRIC_LOGGING_FORMAT: "json",
       CORE_PEER_ID: this.name,
-      CORE_PEER_LISTENADDRESS: this.endpoint,
-      CORE_PEER_ADDRESS: this.endpoint,
+      CORE_PEER_LISTENADDRESS: this.address,
+      CORE_PEER_ADDRESS: this.address,
       CORE_PEER_CHAINCODELISTENADDRESS: `${host}:${chaincode}`,
       CORE_PEER_CHAINCODEADDRESS: `${host}:${chaincode}`,
-      CORE_PEER_GOSSIP_BOOTSTRAP: first.map(({ endpoint }) => endpoint).join(" "),
-      CORE_PEER_GOSSIP_ENDPOINT: this.endpoint,
-      CORE_PEER_GOSSIP_EXTERNALENDPOINT: this.endpoint,
+      CORE_PEER_GOSSIP_BOOTSTRAP: first.map(({ internalEndpoint }) => internalEndpoint).join(" "),
+      CORE_PEER_GOSSIP_ENDPOINT: this.internalEndpoint,
+      CORE_PEER_GOSSIP_EXTERNALENDPOINT: concealed ? "" : this.endpoint,
       CORE_PEER_LOCALMSPID: this.mspId,
       CORE_PEER_MSPCONFIGPATH: join(this.folder, "msp"),
       CORE_PEER_TLS_ENABLED: "true",

@@ -13,6 +13,8 @@ export interface Scenario {
   readonly seats: readonly Seat[];
   /** Set for all peers. */
   readonly peerEnv?: Environment;
+  /** Whether the story listens to what peers say to one another, or cuts a path. @default false */
+  readonly isWired?: boolean;
   /** Organizations whose certificates the test issues itself, and how. */
   readonly authorities?: Readonly<Record<string, AuthorityDepth>>;
   /** @throws Error as soon as the story goes another way */

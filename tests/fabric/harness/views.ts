@@ -9,11 +9,12 @@ export interface Sighting {
   readonly height: number;
 }
 
-/** The members of the channel that `peer` holds alive, itself excluded, by endpoint. */
+/** The members of the channel that `peer` holds alive, itself and those without an external endpoint excluded, by endpoint. */
 export async function sightings(peer: FabricPeer): Promise<ReadonlyMap<string, Sighting>> {
   if (peer.seat === "ours") {
     const { members } = await peer.channel();
-    const alive = members.filter(({ state }) => state === "alive");
+    // `discover` does not show who has no external endpoint.
+    const alive = members.filter(({ state, endpoint }) => state === "alive" && endpoint !== "");
     return new Map(alive.map(({ endpoint, org, height }) => [endpoint, { mspId: org ?? "", height: Number(height) }]));
   }
   const others = (await peer.discover()).filter(({ Endpoint }) => Endpoint !== peer.endpoint);

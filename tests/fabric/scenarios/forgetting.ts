@@ -1,0 +1,143 @@
+/** Who is dead, for how long, and who is never forgotten (protocol page 04 §11). */
+
+import { setTimeout as delay } from "node:timers/promises";
+import { expect } from "vitest";
+import { type Listing, listings, pkiIdOfPeer } from "../harness/eavesdropping.js";
+import type { FabricNetwork } from "../harness/network.js";
+import type { FabricPeer } from "../harness/peer.js";
+import { bothSeats, type Scenario } from "../harness/scenario.js";
+import { twoOrganizations } from "../harness/shape.js";
+import { until } from "../harness/until.js";
+import { waitForAbsence, waitForView } from "../harness/views.js";
+
+const viewPatienceMs = 30_000;
+const expiryMs = 5_000;
+const ttlFactor = 3;
+/** After a member's last words. */
+const ttlMs = expiryMs * ttlFactor;
+/** Members are asked for each pull interval; the rest is for checks of expiry, which are rounded to tenths. */
+const slackMs = 5_000;
+
+/** Membership that forgets within seconds. */
+const quickForgetting = {
+  CORE_PEER_GOSSIP_ALIVETIMEINTERVAL: "1s",
+  CORE_PEER_GOSSIP_ALIVEEXPIRATIONTIMEOUT: `${expiryMs / 1000}s`,
+  CORE_PEER_GOSSIP_MSGEXPIRATIONFACTOR: String(ttlFactor),
+  CORE_PEER_GOSSIP_RECONNECTINTERVAL: "2s",
+  CORE_PEER_GOSSIP_PULLINTERVAL: "2s",
+  CORE_PEER_GOSSIP_DIGESTWAITTIME: "500ms",
+  CORE_PEER_GOSSIP_REQUESTWAITTIME: "750ms",
+  CORE_PEER_GOSSIP_RESPONSEWAITTIME: "1s",
+};
+
+type Standing = "alive" | "dead" | "unknown";
+
+/** Waits until each of `observers` has told others that `member` stands so, by the last that it said. */
+async function waitForStanding(
+  { wire }: FabricNetwork,
+  observers: readonly FabricPeer[],
+  member: FabricPeer,
+  standing: Standing,
+  patienceMs: number,
+): Promise<void> {
+  const since = performance.now();
+  for (const observer of observers) {
+    let seen = "nothing";
+    const question = async () => {
+      const last = listings(wire.said, observer).at(-1);
+      if (last === undefined || last.at < since) return false;
+      seen = standingOf(last, member);
+      return seen === standing;
+    };
+    await until(`${observer.name} to tell of ${member.name} as ${standing}`, question, patienceMs, () => seen);
+  }
+}
+
+function standingOf({ alive, dead }: Listing, member: FabricPeer): Standing {
+  const pkiId = pkiIdOfPeer(member);
+  if (alive.has(pkiId)) return "alive";
+  return dead.has(pkiId) ? "dead" : "unknown";
+}
+
+export const forgetting: readonly Scenario[] = [
+  {
+    name: "who stays away is dead, then forgotten and not brought back by others, and is welcome again",
+    shape: twoOrganizations,
+    seats: bothSeats,
+    isWired: true,
+    peerEnv: quickForgetting,
+    async run(stage) {
+      const { network } = stage;
+      const [leader, follower, lost] = [network.peer("Org1", 0), network.peer("Org1", 1), network.peer("Org1", 3)];
+      const [seat, lostSeat] = [network.peer("Org1", 2), network.peer("Org1", 4)];
+      const stay = [leader, follower, seat];
+      const all = [...stay, lost, lostSeat];
+      await network.startOrderers();
+      await leader.start({ leader: true });
+      for (const peer of [follower, lost]) await peer.start();
+      for (const peer of [seat, lostSeat]) await stage.sit(peer);
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+
+      await Promise.all([lost.kill(), lostSeat.kill()]);
+      await waitForAbsence(stay, lost, expiryMs + slackMs);
+      await waitForAbsence(stay, lostSeat, expiryMs + slackMs);
+      for (const gone of [lost, lostSeat]) await waitForStanding(network, stay, gone, "dead", slackMs);
+      for (const gone of [lost, lostSeat]) await waitForStanding(network, stay, gone, "unknown", ttlMs + slackMs);
+
+      // As long as that again, in which nobody takes it from a slower one.
+      const since = performance.now();
+      await delay(ttlMs);
+      for (const observer of stay) {
+        const told = listings(network.wire.said, observer).filter(({ at }) => at > since);
+        expect(told.length, `answers of ${observer.name}`).toBeGreaterThan(1);
+        for (const gone of [lost, lostSeat]) {
+          const standings = new Set(told.map((listing) => standingOf(listing, gone)));
+          expect([...standings], `what ${observer.name} tells of ${gone.name}`).toEqual(["unknown"]);
+        }
+      }
+
+      await network.submit(2);
+      await network.settled(stay, 3);
+      await lost.start();
+      await stage.sit(lostSeat);
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+      await network.settled(all, 3);
+    },
+  },
+  {
+    name: "bootstrap and anchor peers are never forgotten, and sought until they are back",
+    shape: twoOrganizations,
+    seats: bothSeats,
+    isWired: true,
+    peerEnv: quickForgetting,
+    async run(stage) {
+      const { network } = stage;
+      const [anchor, leader, seat] = [network.peer("Org1", 0), network.peer("Org1", 1), network.peer("Org1", 2)];
+      const foreign = network.peer("Org2", 0);
+      const stay = [leader, seat];
+      const all = [anchor, foreign, ...stay];
+      await network.startOrderers();
+      await anchor.start();
+      await leader.start({ leader: true });
+      await foreign.start({ leader: true });
+      await stage.sit(seat);
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+
+      await Promise.all([anchor.kill(), foreign.kill()]);
+      for (const gone of [anchor, foreign]) await waitForAbsence(stay, gone, expiryMs + slackMs);
+      await delay(ttlMs + slackMs);
+      await waitForStanding(network, stay, anchor, "dead", slackMs);
+
+      // Neither can dial: who sees them again has found them.
+      for (const peer of all) {
+        for (const back of [anchor, foreign]) if (peer !== back) network.wire.cut(back, peer);
+      }
+      await network.submit(2);
+      await network.settled(stay, 3);
+      await anchor.start();
+      await foreign.start({ leader: true });
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+      await network.settled(all, 3);
+    },
+  },
+];
