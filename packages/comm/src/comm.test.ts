@@ -5,24 +5,15 @@ import { noMetrics, seededRandom, silentLogger } from "@gossip/runtime";
 import { VirtualClock } from "@gossip/runtime/testing";
 import { describe, expect, it } from "vitest";
 import { recordingMetrics } from "../test/support/recording-metrics.js";
-import { openTestNetwork, TestNetwork, type TestNetworkOptions, text } from "../test/support/test-network.js";
-import { createComm, type ProbeResult } from "./comm.js";
+import { openTestNetwork, text } from "../test/support/test-network.js";
+import { VirtualNetwork } from "../test/support/virtual-network.js";
+import { createComm } from "./comm.js";
 import { commDefaults } from "./config.js";
 import type { Transport } from "./ports.js";
+import type { ProbeResult } from "./probes.js";
 import { StreamRecorder } from "./testing/stream-recorder.js";
 
 const somebody = "" as PkiId;
-
-/** A network on virtual time, on which each delivery takes a millisecond. */
-class VirtualNetwork extends TestNetwork {
-  readonly virtual: VirtualClock;
-
-  constructor(options: TestNetworkOptions = {}) {
-    const clock = new VirtualClock();
-    super({ ...options, clock, memory: { schedule: (deliver) => clock.schedule(clock.now() + 1, deliver) } });
-    this.virtual = clock;
-  }
-}
 
 function probe(
   network: VirtualNetwork,
@@ -505,6 +496,7 @@ describe("Comm", () => {
     it.each([
       ["connTimeoutMs", 0, "expected connTimeoutMs to be an integer of at least 1, got 0"],
       ["sendBufferBytes", 5, "expected sendBufferBytes to be at least maxMessageBytes (104857600), got 5"],
+      ["maxQueuedBytes", 5, "expected maxQueuedBytes to be at least sendBufferBytes (134217728), got 5"],
     ])("refuses %s of %s", (name, value, message) => {
       expect(() => createComm({ ...options, config: { ...commDefaults, [name]: value } })).toThrowError(
         expect.objectContaining({ code: "invalid-config", message }),

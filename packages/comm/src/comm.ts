@@ -1,5 +1,5 @@
-import type { IdentityStore, MessageCryptoService, SecurityAdvisor } from "@gossip/crypto";
-import { type Envelope, encodeEnvelope, type PkiId } from "@gossip/proto";
+import { type IdentityStore, type MessageCryptoService, type SecurityAdvisor, unsigned } from "@gossip/crypto";
+import { type Envelope, encodeEnvelope, type GossipMessage, type PkiId } from "@gossip/proto";
 import {
   type Clock,
   GossipError,
@@ -8,10 +8,10 @@ import {
   type Random,
   type Run,
   run,
-  type Timer,
   unreachable,
   type WallClock,
 } from "@gossip/runtime";
+import { AckedSends, type AckOptions } from "./acked-sends.js";
 import { authenticate, type HandshakeContext, type HandshakeResult } from "./authenticate.js";
 import { type CommMetrics, commMetrics } from "./comm-metrics.js";
 import { type CommConfig, checkCommConfig } from "./config.js";
@@ -20,6 +20,7 @@ import type { Feature } from "./features.js";
 import type { ConnectionInfo, HandshakeFailure } from "./handshake.js";
 import { hostOf, PendingHandshakes } from "./pending-handshakes.js";
 import type { Stream, Transport } from "./ports.js";
+import { type ProbeResult, Probes } from "./probes.js";
 import { type Received, Receiver } from "./receiver.js";
 import { RefusalLog } from "./refusal-log.js";
 import type { Lane } from "./send-queue.js";
@@ -53,11 +54,6 @@ export type CommEvent =
       readonly detail: string;
     }
   | { readonly type: "dropped"; readonly pkiId: PkiId; readonly reason: CommDropReason; readonly bytes: number };
-
-/** Who answered at an endpoint, or why nobody did. */
-export type ProbeResult =
-  | { readonly ok: true; readonly info: ConnectionInfo }
-  | { readonly ok: false; readonly reason: HandshakeFailure | "dial-failed"; readonly detail: string };
 
 /** What the communication layer works with, and where it reports messages, events and defects. */
 export interface CommOptions {
@@ -95,6 +91,13 @@ export interface Comm {
    * not name it, whatever an earlier one of that peer did; then it is dropped, `not-understood`.
    */
   sendFeature(feature: Feature, peer: RemotePeer, envelope: Envelope, lane?: Lane): void;
+  /**
+   * Sends a message that each peer acknowledges, under a nonce of its own, and tells when enough have (page 03 §8). No
+   * more than `maxPendingAcks` answers are awaited at one time. It holds no signature: acknowledged messages have none.
+   *
+   * @throws GossipError `invalid-argument` for a peer without a PKI-ID.
+   */
+  sendWithAck(message: GossipMessage, peers: readonly RemotePeer[], options: AckOptions): void;
   /** Dial, authenticate with `probe`, close: learns who answers at an endpoint (page 03 §10 "Handshake"). */
   handshake(endpoint: string, onResult: (result: ProbeResult) => void): void;
   /** Dial and ping, nothing authenticated beyond TLS (page 03 §10 "Probe"). */
@@ -126,6 +129,8 @@ export function createComm(options: CommOptions): Comm {
   return new StreamComm(options, pkiId);
 }
 
+type ReportedOutput = Extract<TableOutput, { type: CommEvent["type"] }>;
+
 /** The shell around the table: streams, dials and handshakes by number, cryptography, log and metrics. */
 class StreamComm implements Comm {
   readonly pkiId: PkiId;
@@ -140,8 +145,8 @@ class StreamComm implements Comm {
   readonly #dials = new Map<DialId, () => void>();
   readonly #inbound: PendingHandshakes;
   readonly #refusals = new RefusalLog();
-  /** What to call to end a probe or ping at once; its callback is told. */
-  readonly #probes = new Set<() => void>();
+  readonly #probes: Probes;
+  readonly #acked: AckedSends;
   /** One encoding per envelope, shared by all queues it is in and gone when the last one has let go of it. */
   readonly #encoded = new WeakMap<Envelope, WeakRef<Uint8Array>>();
   #nextStream: StreamId = 1;
@@ -171,6 +176,28 @@ class StreamComm implements Comm {
       perform: (output) => this.#perform(output),
       ...(options.onFault === undefined ? {} : { onFault: options.onFault }),
     });
+    this.#probes = new Probes({
+      transport,
+      context: this.#context,
+      clock,
+      dialTimeoutMs: config.dialTimeoutMs,
+      connTimeoutMs: config.connTimeoutMs,
+      maxProbes: config.maxPendingHandshakes,
+      log: this.#log,
+      onRefused: (stream, refused) => this.#reportRefusal(stream, refused),
+    });
+    this.#acked = new AckedSends({
+      clock,
+      random: options.random,
+      maxPending: config.maxPendingAcks,
+      successorOf: (peer) => this.#table.successorOf(peer),
+      send: (message, peers, lane) => {
+        const bytes = encodeEnvelope(unsigned(message));
+        const awaited = message.nonce;
+        for (const peer of peers) this.#submit({ type: "send", peer, bytes, lane, awaited }, peer.pkiId);
+      },
+      ...(options.onFault === undefined ? {} : { onFault: options.onFault }),
+    });
     transport.listen((stream) => this.#onInbound(stream));
   }
 
@@ -186,62 +213,20 @@ class StreamComm implements Comm {
     this.#submit({ type: "send", peer, bytes: this.#encode(envelope), lane, feature }, peer.pkiId);
   }
 
+  sendWithAck(message: GossipMessage, peers: readonly RemotePeer[], options: AckOptions): void {
+    this.#acked.send(message, peers, options);
+  }
+
   disconnect(pkiId: PkiId, detail: string): void {
     this.#running.push({ type: "disconnect", pkiId, detail });
   }
 
   handshake(endpoint: string, onResult: (result: ProbeResult) => void): void {
-    const { transport, config, clock } = this.#options;
-    const refusal = this.#refusalOfProbe();
-    if (refusal !== undefined) {
-      clock.schedule(clock.now(), () => onResult({ ok: false, ...refusal }));
-      return;
-    }
-    const finish = (result: ProbeResult) => {
-      if (this.#probes.delete(giveUp)) onResult(result);
-    };
-    let abandon: (detail: string) => void = () => {};
-    const giveUp = () => {
-      abandon("closing");
-      finish({ ok: false, reason: "closing", detail: "this node is closing" });
-    };
-    this.#probes.add(giveUp);
-    const dialling = transport.dial(endpoint, config.dialTimeoutMs, (dialled) => {
-      if (!dialled.ok) return finish({ ok: false, reason: "dial-failed", detail: dialled.detail });
-      const { stream } = dialled;
-      abandon = authenticate(stream, this.#context, {
-        expected: "" as PkiId,
-        probe: true,
-        onEstablishSent() {},
-        onResult: (result) => {
-          if (!result.ok) {
-            this.#reportRefusal(stream, result);
-            return finish({ ok: false, reason: result.reason, detail: result.detail });
-          }
-          stream.close();
-          finish({ ok: true, info: result.info });
-        },
-      });
-    });
-    abandon = () => dialling.cancel();
+    this.#probes.handshake(endpoint, onResult);
   }
 
   ping(endpoint: string, onResult: (alive: boolean) => void): void {
-    const { transport, config, clock } = this.#options;
-    if (this.#refusalOfProbe() !== undefined) {
-      clock.schedule(clock.now(), () => onResult(false));
-      return;
-    }
-    let pinging: Timer | undefined;
-    const giveUp = () => {
-      pinging?.cancel();
-      if (this.#probes.delete(giveUp)) onResult(false);
-    };
-    this.#probes.add(giveUp);
-    pinging = transport.ping(endpoint, config.dialTimeoutMs + config.connTimeoutMs, (result) => {
-      if (!result.ok) this.#log.debug("ping failed", { endpoint, detail: result.detail });
-      if (this.#probes.delete(giveUp)) onResult(result.ok);
-    });
+    this.#probes.ping(endpoint, onResult);
   }
 
   close(): Promise<void> {
@@ -253,22 +238,16 @@ class StreamComm implements Comm {
     this.#running.push({ type: "close" });
     this.#running.close();
     this.#inbound.cancelAll("closing: this node is shutting down");
-    for (const giveUp of [...this.#probes]) giveUp();
+    this.#probes.close();
+    this.#acked.close();
     await this.#options.transport.close();
-  }
-
-  #refusalOfProbe(): { readonly reason: HandshakeFailure; readonly detail: string } | undefined {
-    if (this.#closed !== undefined) return { reason: "closing", detail: "this node is closing" };
-    const limit = this.#options.config.maxPendingHandshakes;
-    if (this.#probes.size < limit) return undefined;
-    return { reason: "too-many-handshakes", detail: `expected at most ${limit} probes in progress` };
   }
 
   #submit(input: Extract<TableInput, { type: "send" | "respond" }>, pkiId: PkiId): void {
     // The table is not driven any more once we have closed, and nothing is dropped in silence.
     if (this.#closed !== undefined) {
-      this.#report({ type: "dropped", pkiId, reason: "closing", bytes: input.bytes.length });
-      return;
+      const awaiting = input.type === "send" && input.awaited !== undefined ? { awaited: input.awaited } : {};
+      return this.#report({ type: "dropped", pkiId, reason: "closing", bytes: input.bytes.length, ...awaiting });
     }
     this.#running.push(input);
     this.#metrics.queueBytes.set(this.#table.queuedBytes);
@@ -318,11 +297,11 @@ class StreamComm implements Comm {
   #dial(dial: DialId, endpoint: string, expected: PkiId): void {
     const { transport, config } = this.#options;
     let isWanted = true;
-    const forget = () => this.#probes.delete(cancel);
+    const forget = () => this.#probes.forget(cancel);
     const dialling = transport.dial(endpoint, config.dialTimeoutMs, (dialled) => {
       forget();
       if (!isWanted) {
-        if (dialled.ok) this.#takeLeave(dialled.stream);
+        if (dialled.ok) this.#probes.takeLeave(dialled.stream);
         return;
       }
       if (!dialled.ok) {
@@ -340,8 +319,7 @@ class StreamComm implements Comm {
     this.#dials.set(dial, () => {
       // Left alone: a stock peer logs a connection that breaks off in the midst of TLS, or without a ConnEstablish, as an error.
       isWanted = false;
-      if (this.#closed === undefined) this.#probes.add(cancel);
-      else cancel();
+      this.#probes.leave(cancel);
     });
   }
 
@@ -365,25 +343,6 @@ class StreamComm implements Comm {
       },
     });
     if (!isOver) this.#dials.set(dial, () => giveUp("no longer wanted"));
-  }
-
-  /** Ends a stream that is not wanted any more as a probe ends, which the other side neither registers nor complains of. */
-  #takeLeave(stream: Stream): void {
-    const giveUp = () => {
-      this.#probes.delete(giveUp);
-      abandon("closing");
-    };
-    this.#probes.add(giveUp);
-    const abandon = authenticate(stream, this.#context, {
-      expected: "" as PkiId,
-      probe: true,
-      onEstablishSent() {},
-      onResult: (result) => {
-        this.#probes.delete(giveUp);
-        // A failed one is closed already, and nobody was waiting for it.
-        if (result.ok) stream.close();
-      },
-    });
   }
 
   #onInbound(stream: Stream): void {
@@ -427,7 +386,8 @@ class StreamComm implements Comm {
       onReceived: (received) => {
         this.#metrics.received.add(1);
         this.#running.push({ type: "received", stream: id });
-        this.#options.onMessage(received);
+        if (this.#acked.take(received.bytes, info.pkiId)) received.done();
+        else this.#options.onMessage(received);
       },
     });
     this.#receivers.set(id, receiver);
@@ -444,7 +404,7 @@ class StreamComm implements Comm {
 
   // — reports —
 
-  #report(event: Extract<TableOutput, CommEvent>): void {
+  #report(event: ReportedOutput): void {
     const log = this.#log;
     switch (event.type) {
       case "connected": {
@@ -459,20 +419,27 @@ class StreamComm implements Comm {
         break;
       case "presumed-dead":
         log.warn("presumed dead", { pkiId: event.pkiId, endpoint: event.endpoint, detail: event.detail });
+        this.#acked.lost(event.pkiId, event.detail);
         break;
       case "identity-switch":
         log.info("identity switch", { old: event.old, current: event.current });
+        this.#acked.renamed(event.old, event.current);
         break;
       case "dropped":
-        log.debug("dropped", { pkiId: event.pkiId, reason: event.reason, bytes: event.bytes });
-        this.#metrics.dropped.add(1, { reason: event.reason });
-        if (event.reason === "queue-full") this.#metrics.overflow.add(1);
-        this.#metrics.queueBytes.set(this.#table.queuedBytes);
-        break;
+        return this.#reportDrop(event);
       default:
         return unreachable(event);
     }
     this.#options.onEvent(event);
+  }
+
+  #reportDrop({ pkiId, reason, bytes, awaited }: Extract<TableOutput, { type: "dropped" }>): void {
+    this.#log.debug("dropped", { pkiId, reason, bytes });
+    this.#metrics.dropped.add(1, { reason });
+    if (isOverflow(reason)) this.#metrics.overflow.add(1);
+    this.#metrics.queueBytes.set(this.#table.queuedBytes);
+    if (awaited !== undefined) this.#acked.notSent(awaited, pkiId, reason);
+    this.#options.onEvent({ type: "dropped", pkiId, reason, bytes });
   }
 
   #reportRefusal(stream: Stream, refused: Extract<HandshakeResult, { ok: false }>): void {
@@ -499,4 +466,9 @@ class StreamComm implements Comm {
     if (count === undefined) this.#log.debug("handshake refused", fields);
     else this.#log.warn("handshake refused", { ...fields, count });
   }
+}
+
+/** What Fabric counts as one: there was no room for the message. */
+function isOverflow(reason: CommDropReason): boolean {
+  return reason === "queue-full" || reason === "over-budget";
 }

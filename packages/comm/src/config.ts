@@ -23,6 +23,12 @@ export interface CommConfig {
    */
   readonly sendBufferBytes: number;
   /**
+   * Bytes waiting for all peers together; at least `sendBufferBytes`. Beyond it the peer for which most waits loses its least
+   * urgent messages. More rides out more slow peers at one time, less bounds memory.
+   * @default 536870912 (512 MiB)
+   */
+  readonly maxQueuedBytes: number;
+  /**
    * Messages of one connection that are given out and not yet `done`; at this number its stream is paused.
    * @default 20
    */
@@ -48,6 +54,11 @@ export interface CommConfig {
    * @default 128
    */
   readonly maxPendingHandshakes: number;
+  /**
+   * Acknowledgements that are awaited at one time, each of one peer for one message; further ones are refused at once.
+   * @default 10000
+   */
+  readonly maxPendingAcks: number;
 }
 
 /** Fabric's values where Fabric has one (protocol page 03 §2); the send buffer is that of the shipped `core.yaml`. */
@@ -56,11 +67,13 @@ export const commDefaults: CommConfig = Object.freeze({
   connTimeoutMs: 2000,
   sendBufferSize: 200,
   sendBufferBytes: 128 * 1024 * 1024,
+  maxQueuedBytes: 512 * 1024 * 1024,
   recvBufferSize: 20,
   recvBufferBytes: 8 * 1024 * 1024,
   maxMessageBytes: 100 * 1024 * 1024,
   maxConnections: 512,
   maxPendingHandshakes: 128,
+  maxPendingAcks: 10_000,
 });
 
 /**
@@ -79,6 +92,12 @@ export function checkCommConfig(config: CommConfig): CommConfig {
     throw new GossipError(
       "invalid-config",
       `expected sendBufferBytes to be at least maxMessageBytes (${config.maxMessageBytes}), got ${config.sendBufferBytes}`,
+    );
+  }
+  if (config.maxQueuedBytes < config.sendBufferBytes) {
+    throw new GossipError(
+      "invalid-config",
+      `expected maxQueuedBytes to be at least sendBufferBytes (${config.sendBufferBytes}), got ${config.maxQueuedBytes}`,
     );
   }
   return config;

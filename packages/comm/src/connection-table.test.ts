@@ -19,6 +19,7 @@ const config: ConnectionTableConfig = {
   maxDials: 2,
   sendBufferSize: 4,
   sendBufferBytes: 100,
+  maxQueuedBytes: 1000,
   maxMessageBytes: 60,
 };
 const self = pkiId("55");
@@ -271,6 +272,30 @@ describe("ConnectionTable", () => {
         `write 1 ${"c".repeat(50)}`,
         `write 1 ${"k".repeat(30)}`,
       ]);
+    });
+  });
+
+  describe("the bound on what waits for all peers", () => {
+    const fill = (driven: Driven, to: RemotePeer, lanes: readonly Lane[]) =>
+      lanes.flatMap((lane) => driven.send(to, lane.padEnd(20), lane));
+
+    it("3.35: is kept at the cost of the peer that most waits for, its least urgent and oldest first", () => {
+      const driven = new Driven({ maxQueuedBytes: 130 });
+      fill(driven, large, ["control", "block", "bulk", "bulk", "bulk"]);
+      expect(fill(driven, small, ["control"])).toEqual(["dial 2 small:7051 for 11"]);
+      expect(fill(driven, small, ["bulk", "control"])).toEqual(["dropped over-budget", "dropped over-budget"]);
+      expect(driven.table.queuedBytes).toBe(120);
+      const written = (lanes: readonly Lane[], stream: number) =>
+        lanes.map((lane) => `write ${stream} ${lane.padEnd(20)}`);
+      expect(driven.dialled(1, large.pkiId)).toEqual(["connected 99", ...written(["control", "block", "bulk"], 1)]);
+      expect(driven.dialled(2, small.pkiId)).toEqual(["connected 11", ...written(["control", "control", "bulk"], 2)]);
+    });
+
+    it("3.35: drops of a peer that alone has too much what it has too much of", () => {
+      const driven = new Driven({ maxQueuedBytes: 100, sendBufferBytes: 100 });
+      fill(driven, large, ["bulk", "bulk", "bulk", "bulk"]);
+      expect(fill(driven, large, ["control", "control"])).toEqual(["dropped queue-full"]);
+      expect(driven.table.queuedBytes).toBe(100);
     });
   });
 

@@ -40,7 +40,6 @@
 import type { PkiId } from "@gossip/proto";
 import {
   assert,
-  BoundedMap,
   fraction,
   type Machine,
   type Millis,
@@ -50,9 +49,11 @@ import {
   type Wake,
 } from "@gossip/runtime";
 import { BackOff } from "./back-off.js";
+import { Dials } from "./dials.js";
 import type { ConnectionInfo } from "./handshake.js";
 import { type Connection, isConnected, isOpen, type Peer, type TimerName } from "./peer-state.js";
-import { type QueuedMessage, SendQueue } from "./send-queue.js";
+import { Peers } from "./peers.js";
+import type { QueuedMessage } from "./send-queue.js";
 import type {
   CommDropReason,
   ConnectionTableConfig,
@@ -75,18 +76,10 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
   readonly #config: ConnectionTableConfig;
   readonly #random: Random;
   readonly #backOff: BackOff;
-  readonly #peers = new Map<string, Peer>();
+  readonly #peers: Peers;
   readonly #connections = new Map<StreamId, Connection>();
-  readonly #dials = new Map<DialId, Peer>();
-  /** Peers whose dial waits for its turn, in order. */
-  readonly #queuedDials = new Set<Peer>();
-  /** Endpoint where we found a peer that is in the table → its key, for sends that know no PKI-ID. */
-  readonly #owners = new Map<string, string>();
-  /** PKI-IDs that were replaced → their successors (§14.14). */
-  readonly #aliases: BoundedMap<string, PkiId>;
+  readonly #dials: Dials;
   readonly #timers = new Timers<TimerName>();
-  #nextDial: DialId = 1;
-  #queuedBytes = 0;
   #connectedPeers = 0;
   #isClosing = false;
   #outputs: TableOutput[] = [];
@@ -96,7 +89,8 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     this.#self = options.self;
     this.#config = options.config;
     this.#random = options.random;
-    this.#aliases = new BoundedMap({ maxEntries: maxConnections, whenFull: "evict-oldest" });
+    this.#peers = new Peers(options.config);
+    this.#dials = new Dials(options.config.maxDials, (output) => this.#outputs.push(output));
     this.#backOff = new BackOff({
       random: options.random,
       maxEntries: 4 * maxConnections,
@@ -128,7 +122,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
         this.#onClose(now);
         break;
       case "establish-sent":
-        this.#onEstablishSent(input.dial);
+        this.#dials.establishing(input.dial);
         break;
       case "dialled":
         this.#onDialled(input.dial, input.stream, input.info, now);
@@ -163,18 +157,18 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     if (this.#isClosing) return this.#drop(to.pkiId, "closing", message);
     if (message.bytes.length > this.#config.maxMessageBytes) return this.#drop(to.pkiId, "too-large", message);
     if (to.pkiId === this.#self) return this.#drop(to.pkiId, "not-connected", message);
-    const key = this.#keyOf(to);
+    const key = this.#peers.keyOf(to);
     let peer = this.#peers.get(key);
     if (peer === undefined) {
       if (to.endpoint === "") return this.#drop(to.pkiId, "not-connected", message);
       if (this.#backOff.holds(key, now)) return this.#drop(to.pkiId, "backing-off", message);
       if (this.#peers.size >= 2 * this.#config.maxConnections) return this.#drop(to.pkiId, "queue-full", message);
-      peer = this.#addPeer(key, to.pkiId, now);
+      peer = this.#peers.add(key, to.pkiId, now);
     }
     if (to.endpoint !== "") peer.endpoint = to.endpoint;
     this.#enqueue(peer, message);
     this.#flush(peer, now);
-    if (!isConnected(peer) && peer.dial === undefined) this.#dialNow(peer);
+    if (!isConnected(peer) && peer.dial === undefined) this.#dials.now(peer);
   }
 
   #onRespond(pkiId: PkiId, message: QueuedMessage, now: Millis): void {
@@ -186,21 +180,9 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     this.#flush(peer, now);
   }
 
-  /** A send without PKI-ID goes to whoever we reached at that endpoint; one to a replaced PKI-ID to its successor. */
-  #keyOf(to: RemotePeer): string {
-    if (to.pkiId === "") return this.#owners.get(to.endpoint) ?? `@${to.endpoint}`;
-    let key = to.pkiId;
-    // This ends: a PKI-ID that becomes a successor loses its own alias, so there is no circle.
-    while (!this.#peers.has(key)) {
-      const successor = this.#aliases.get(key);
-      if (successor === undefined) break;
-      key = successor;
-    }
-    return key;
-  }
-
   #enqueue(peer: Peer, message: QueuedMessage): void {
     for (const dropped of peer.queue.push(message)) this.#drop(peer.pkiId, "queue-full", dropped);
+    this.#peers.shed((slowest, shed) => this.#drop(slowest.pkiId, "over-budget", shed));
   }
 
   /** Gives the active connection the next message, if it takes one. */
@@ -256,56 +238,19 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
 
   // — dialling —
 
-  #dialNow(peer: Peer): void {
-    peer.dial = { id: this.#nextDial++, endpoint: peer.endpoint, phase: "queued" };
-    this.#queuedDials.add(peer);
-    this.#startDials();
-  }
-
   #dialLater(peer: Peer, now: Millis): void {
     const { redialMinMs, redialMaxMs } = this.#config;
-    peer.dial = { id: this.#nextDial++, endpoint: peer.endpoint, phase: "delayed" };
+    this.#dials.later(peer);
     this.#timers.set(`redial ${peer.key}`, now + redialMinMs + fraction(this.#random) * (redialMaxMs - redialMinMs));
   }
 
-  #startDials(): void {
-    for (const peer of this.#queuedDials) {
-      if (this.#dials.size >= this.#config.maxDials) return;
-      this.#queuedDials.delete(peer);
-      if (peer.dial === undefined) continue;
-      peer.dial.phase = "dialling";
-      this.#dials.set(peer.dial.id, peer);
-      this.#outputs.push({ type: "dial", dial: peer.dial.id, endpoint: peer.dial.endpoint, expected: peer.pkiId });
-    }
-  }
-
-  /** Forgets the peer's dial; one that was under way is given up. */
   #abandonDial(peer: Peer): void {
-    const { dial } = peer;
-    if (dial === undefined) return;
-    peer.dial = undefined;
-    this.#queuedDials.delete(peer);
     this.#timers.clear(`redial ${peer.key}`);
-    if (this.#dials.delete(dial.id)) this.#outputs.push({ type: "abandon", dial: dial.id });
-    this.#startDials();
-  }
-
-  #endDial(id: DialId): Peer | undefined {
-    const peer = this.#dials.get(id);
-    if (peer === undefined) return undefined;
-    this.#dials.delete(id);
-    peer.dial = undefined;
-    this.#startDials();
-    return peer;
-  }
-
-  #onEstablishSent(id: DialId): void {
-    const dial = this.#dials.get(id)?.dial;
-    if (dial !== undefined) dial.phase = "establishing";
+    this.#dials.abandon(peer);
   }
 
   #onDialFailed(id: DialId, detail: string, now: Millis): void {
-    const peer = this.#endDial(id);
+    const peer = this.#dials.end(id)?.peer;
     if (peer === undefined) return;
     if (!isConnected(peer)) return this.#fail(peer, "dial-failed", detail, now);
     // An inbound stream came meanwhile and waited for this; to reach the peer is all we wanted.
@@ -313,12 +258,12 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
   }
 
   #onDialled(id: DialId, stream: StreamId, info: ConnectionInfo, now: Millis): void {
-    const endpoint = this.#dials.get(id)?.dial?.endpoint;
-    const dialling = this.#endDial(id);
-    if (dialling === undefined || endpoint === undefined) {
+    const ended = this.#dials.end(id);
+    if (ended === undefined) {
       this.#outputs.push({ type: "abort", stream, detail: "no longer wanted" });
       return;
     }
+    const { peer: dialling, endpoint } = ended;
     const peer = this.#peerProven(dialling, info.pkiId, now);
     peer.endpoint = endpoint;
     if (!this.#makeRoom(peer, now)) {
@@ -331,9 +276,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     if (peer !== dialling) this.#moveTo(peer, dialling, now);
     const dual = [...peer.connections].some((one) => isOpen(one) && one.info.direction === "inbound");
     const connection = this.#addConnection(peer, stream, info, now);
-    this.#disown(peer);
-    peer.provenEndpoint = endpoint;
-    this.#owners.set(endpoint, peer.key);
+    this.#peers.foundAt(peer, endpoint);
     if (earlier !== undefined) this.#closeConnection(earlier, false, now);
     if (dual) this.#timers.set(`grace ${peer.key}`, now + this.#config.graceMs);
     this.#activate(peer, connection, now);
@@ -345,11 +288,10 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
   #peerProven(dialling: Peer, proven: PkiId, now: Millis): Peer {
     if (dialling.pkiId === proven) return dialling;
     if (dialling.pkiId !== "") {
-      this.#aliases.set(dialling.pkiId, proven);
-      this.#aliases.delete(proven);
+      this.#peers.replace(dialling.pkiId, proven);
       this.#outputs.push({ type: "identity-switch", old: dialling.pkiId, current: proven });
     }
-    return this.#peers.get(proven) ?? this.#addPeer(proven, proven, now);
+    return this.#peers.get(proven) ?? this.#peers.add(proven, proven, now);
   }
 
   /** What waited for `from` waits for `to`, unless `from` has a connection of its own. */
@@ -365,13 +307,13 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
       this.#outputs.push({ type: "abort", stream, detail: "shutting down" });
       return;
     }
-    const peer = this.#peers.get(info.pkiId) ?? this.#addPeer(info.pkiId, info.pkiId, now);
+    const peer = this.#peers.get(info.pkiId) ?? this.#peers.add(info.pkiId, info.pkiId, now);
     if (!this.#makeRoom(peer, now)) {
       this.#outputs.push({ type: "abort", stream, detail: "too many connections" });
       this.#forgetIfIdle(peer);
       return;
     }
-    this.#aliases.delete(info.pkiId);
+    this.#peers.isBack(info.pkiId);
     this.#backOff.clear(peer.key);
     if (peer.dial !== undefined && peer.dial.phase !== "establishing") this.#abandonDial(peer);
     const open = [...peer.connections].filter(isOpen);
@@ -390,30 +332,6 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
   }
 
   // — life of a connection —
-
-  #addPeer(key: string, pkiId: PkiId, now: Millis): Peer {
-    const peer: Peer = {
-      key,
-      pkiId,
-      endpoint: "",
-      provenEndpoint: "",
-      queue: new SendQueue({
-        maxMessages: this.#config.sendBufferSize,
-        maxBytes: this.#config.sendBufferBytes,
-        onBytes: (change) => {
-          this.#queuedBytes += change;
-        },
-      }),
-      connections: new Set(),
-      active: undefined,
-      hold: undefined,
-      dial: undefined,
-      hasRedialled: false,
-      usedAt: now,
-    };
-    this.#peers.set(key, peer);
-    return peer;
-  }
 
   #addConnection(peer: Peer, stream: StreamId, info: ConnectionInfo, now: Millis): Connection {
     assert(!this.#connections.has(stream), `expected stream ${stream} to be new`);
@@ -552,22 +470,16 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     this.#outputs.push({ type: "disconnected", pkiId: peer.pkiId, detail });
   }
 
-  /** Sends that know only its endpoint are no longer for this peer. */
-  #disown(peer: Peer): void {
-    if (this.#owners.get(peer.provenEndpoint) === peer.key) this.#owners.delete(peer.provenEndpoint);
-  }
-
   #removePeer(peer: Peer): void {
-    this.#disown(peer);
     for (const kind of ["grace", "hold", "redial"] as const) this.#timers.clear(`${kind} ${peer.key}`);
-    this.#peers.delete(peer.key);
+    this.#peers.remove(peer);
   }
 
   #onClose(now: Millis): void {
     this.#isClosing = true;
     // Emptied first, or each dial that is given up would start the next one that waits.
-    this.#queuedDials.clear();
-    for (const peer of [...this.#peers.values()]) this.#letGo(peer, "this node is closing", now);
+    this.#dials.clearWaiting();
+    for (const peer of [...this.#peers]) this.#letGo(peer, "this node is closing", now);
   }
 
   /** Room for one more connection: the least recently used idle one goes (§14.20). False when all are busy. */
@@ -604,10 +516,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
         this.#flush(peer, now);
         return;
       case "redial":
-        if (peer?.dial === undefined) return;
-        peer.dial.phase = "queued";
-        this.#queuedDials.add(peer);
-        this.#startDials();
+        if (peer !== undefined) this.#dials.due(peer);
         return;
       case "confirm":
         if (connection !== undefined) this.#confirm(connection);
@@ -639,7 +548,9 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
   }
 
   #drop(pkiId: PkiId, reason: CommDropReason, message: QueuedMessage): void {
-    this.#outputs.push({ type: "dropped", pkiId, reason, bytes: message.bytes.length });
+    const { bytes, awaited } = message;
+    const awaiting = awaited === undefined ? {} : { awaited };
+    this.#outputs.push({ type: "dropped", pkiId, reason, bytes: bytes.length, ...awaiting });
   }
 
   // — queries —
@@ -647,13 +558,18 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
   /** One view per connected peer. */
   get connections(): readonly ConnectionView[] {
     const views: ConnectionView[] = [];
-    for (const { active, connections, pkiId, queue } of this.#peers.values()) {
+    for (const { active, connections, pkiId, queue } of this.#peers) {
       const info = (active ?? connections.values().next().value)?.info;
       if (info === undefined) continue;
       const { direction, remoteAddress } = info;
       views.push({ pkiId, direction, remoteAddress, queuedMessages: queue.length, queuedBytes: queue.bytes });
     }
     return views;
+  }
+
+  /** Under which PKI-ID what is sent to this peer goes out now. */
+  successorOf(peer: RemotePeer): PkiId {
+    return this.#peers.get(this.#peers.keyOf(peer))?.pkiId ?? peer.pkiId;
   }
 
   /** How many peers have an open connection. */
@@ -663,7 +579,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
 
   /** Bytes that wait, of all peers. */
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#peers.queuedBytes;
   }
 }
 
@@ -673,6 +589,11 @@ function split(name: TimerName): ["grace" | "hold" | "redial" | "confirm" | "ret
   return [name.slice(0, at) as "grace", name.slice(at + 1)];
 }
 
-function queued({ bytes, lane, feature }: Extract<TableInput, { type: "send" }>): QueuedMessage {
-  return { bytes, lane, response: false, ...(feature === undefined ? {} : { feature }) };
+function queued({ bytes, lane, feature, awaited }: Extract<TableInput, { type: "send" }>): QueuedMessage {
+  const message = { bytes, lane, response: false };
+  return {
+    ...message,
+    ...(feature === undefined ? {} : { feature }),
+    ...(awaited === undefined ? {} : { awaited }),
+  };
 }

@@ -12,6 +12,8 @@ export interface QueuedMessage {
   readonly response: boolean;
   /** Written only to a connection whose other side named it. */
   readonly feature?: Feature;
+  /** The nonce under which an acknowledgement is awaited; these are counted there, and not against `maxMessages`. */
+  readonly awaited?: bigint;
 }
 
 export interface SendQueueOptions {
@@ -42,7 +44,8 @@ export class SendQueue {
     this.#options = options;
     const lane = () =>
       new BoundedQueue<QueuedMessage>({
-        maxItems: options.maxMessages,
+        // Counted at `push`, for not all messages count.
+        maxItems: Number.MAX_SAFE_INTEGER,
         maxBytes: options.maxBytes,
         bytesOf: (message) => message.bytes.length,
         whenFull: "refuse",
@@ -56,7 +59,8 @@ export class SendQueue {
     const missing = this.#bytes + message.bytes.length - this.#options.maxBytes;
     const lessUrgent = lanes.slice(lanes.indexOf(message.lane) + 1).reverse();
     const evictable = lessUrgent.reduce((sum, name) => sum + this.#lanes[name].bytes, 0);
-    if (lane.length >= this.#options.maxMessages || missing > evictable) return [message];
+    const isFull = message.awaited === undefined && lane.length >= this.#options.maxMessages;
+    if (isFull || missing > evictable) return [message];
 
     const evicted: QueuedMessage[] = [];
     for (const name of lessUrgent) {
@@ -70,6 +74,13 @@ export class SendQueue {
     if (!lane.push(message)) return [...evicted, message];
     this.#count(message.bytes.length);
     return evicted;
+  }
+
+  /** Takes the oldest message of the least urgent lane that has one; `undefined` when none has. */
+  shed(): QueuedMessage | undefined {
+    const message = this.#lanes.bulk.shift() ?? this.#lanes.block.shift() ?? this.#lanes.control.shift();
+    if (message !== undefined) this.#count(-message.bytes.length);
+    return message;
   }
 
   /** Puts back, in front and in this order, what a stream had taken and may not have delivered. */

@@ -12,6 +12,8 @@ export interface RemotePeer {
 /** Why a message was not sent. Closed: it labels metrics. */
 export type CommDropReason =
   | "queue-full"
+  /** All queues together hold too much, and this peer's the most. */
+  | "over-budget"
   | "dial-failed"
   | "backing-off"
   | "connection-lost"
@@ -36,6 +38,8 @@ export interface ConnectionTableConfig {
   readonly maxDials: number;
   readonly sendBufferSize: number;
   readonly sendBufferBytes: number;
+  /** Of all peers together. */
+  readonly maxQueuedBytes: number;
   readonly maxMessageBytes: number;
   /** How long two streams to one peer are both kept. Longer than a handshake takes, or both sides may judge differently. */
   readonly graceMs: number;
@@ -77,6 +81,8 @@ export type TableInput =
       readonly lane: Lane;
       /** Only for a connection whose other side named it. */
       readonly feature?: Feature;
+      /** The nonce under which its acknowledgement is awaited. */
+      readonly awaited?: bigint;
     }
   /** To a connected peer, and never a reason to dial. */
   | { readonly type: "respond"; readonly pkiId: PkiId; readonly bytes: Uint8Array; readonly lane: Lane }
@@ -106,4 +112,11 @@ export type TableOutput =
   | { readonly type: "disconnected"; readonly pkiId: PkiId; readonly detail: string }
   | { readonly type: "presumed-dead"; readonly pkiId: PkiId; readonly endpoint: string; readonly detail: string }
   | { readonly type: "identity-switch"; readonly old: PkiId; readonly current: PkiId }
-  | { readonly type: "dropped"; readonly pkiId: PkiId; readonly reason: CommDropReason; readonly bytes: number };
+  | {
+      readonly type: "dropped";
+      readonly pkiId: PkiId;
+      readonly reason: CommDropReason;
+      readonly bytes: number;
+      /** As it was given with the message. */
+      readonly awaited?: bigint;
+    };

@@ -12,11 +12,14 @@ export function readGossip(reading: Reading): GossipOptions {
     if (!isFabric) throw refusals.refuse(key, expected, got);
     warnings.push(`${refusals.describe(key, expected, got)}: a longer one is used`);
   }
-  const { sendBufferBytes = gossipDefaults.sendBufferBytes, maxMessageBytes = gossipDefaults.maxMessageBytes } =
-    options;
+  const { sendBufferBytes, maxMessageBytes, maxQueuedBytes } = { ...gossipDefaults, ...options };
   if (sendBufferBytes < maxMessageBytes) {
     const expected = `to be at least peer.maxRecvMsgSize (${maxMessageBytes})`;
     throw refusals.refuse("peer.gossip.sendBuffBytes", expected, String(sendBufferBytes));
+  }
+  if (maxQueuedBytes < sendBufferBytes) {
+    const expected = `to be at least peer.gossip.sendBuffBytes (${sendBufferBytes})`;
+    throw refusals.refuse("peer.gossip.maxQueuedBytes", expected, String(maxQueuedBytes));
   }
   reading.checked("peer.gossip", () => resolveGossipConfig(options));
   return options;
@@ -28,6 +31,8 @@ function gossipOptions({ peer, isFabric }: Reading): GossipOptions {
   const leastBuffer = Math.max(maxRecvMsgSize ?? 0, gossipDefaults.sendBufferBytes);
   const sendBuffBytes =
     gossip.sendBuffBytes ?? (leastBuffer > gossipDefaults.sendBufferBytes ? leastBuffer : undefined);
+  const largest = Math.max(sendBuffBytes ?? 0, gossipDefaults.maxQueuedBytes);
+  const maxQueuedBytes = gossip.maxQueuedBytes ?? (largest > gossipDefaults.maxQueuedBytes ? largest : undefined);
   return {
     ...present("membershipTrackerIntervalMs", gossip.membershipTrackerInterval),
     ...present("publishCertPeriodMs", gossip.publishCertPeriod),
@@ -54,6 +59,7 @@ function gossipOptions({ peer, isFabric }: Reading): GossipOptions {
     // The default of Fabric's code differs from that of its shipped file, which is ours (page 12 §7 no. 3).
     ...present("sendBufferSize", gossip.sendBuffSize ?? (isFabric ? 20 : undefined)),
     ...present("sendBufferBytes", sendBuffBytes),
+    ...present("maxQueuedBytes", maxQueuedBytes),
     ...present("maxMessageBytes", maxRecvMsgSize),
     ...present("maxConnections", gossip.maxConnections),
     ...present("maxPendingHandshakes", gossip.maxPendingHandshakes),

@@ -107,6 +107,12 @@ const keys: readonly KeyCase[] = [
     env: ["160000000", 160_000_000],
     get: (config) => config.gossip?.sendBufferBytes,
   },
+  {
+    key: gossip("maxQueuedBytes"),
+    file: [900_000_000, 900_000_000],
+    env: ["800000000", 800_000_000],
+    get: (config) => config.gossip?.maxQueuedBytes,
+  },
   // These three are bounds of others.
   {
     key: gossip("aliveTimeInterval"),

@@ -146,6 +146,7 @@ const gossipSection = () =>
     recvBuffBytes: integer(1),
     sendBuffSize: orDefault(integer(1)),
     sendBuffBytes: integer(1),
+    maxQueuedBytes: integer(1),
     maxConnections: integer(1),
     maxPendingHandshakes: integer(1),
     pvtData: section({ transientstoreMaxBlockRetention: orDefault(integer(1)) }),

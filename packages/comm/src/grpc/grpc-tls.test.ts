@@ -87,7 +87,7 @@ describe("createGrpcTransport", () => {
     await network.close();
   });
 
-  it("takes a client without a certificate no further than to the handshake when clientAuthRequired is false", async () => {
+  it("1.4: takes a client without a certificate no further than to the handshake when clientAuthRequired is false", async () => {
     const bob = await openSecure({ tls: { ...(await organization.member("bob")), clientAuthRequired: false } });
     const accepted = new Promise<Stream>((resolve) => bob.listen(resolve));
     const client = new Client(

@@ -64,6 +64,7 @@ export class TablePair {
           maxDials: 100,
           sendBufferSize: 1000,
           sendBufferBytes: 1_000_000,
+          maxQueuedBytes: 1e9,
           maxMessageBytes: 1_000_000,
         },
       });
