@@ -115,12 +115,24 @@ describe("IdentityStore", () => {
   });
 
   it("refuses what exceeds its bound, and takes it when there is room again", () => {
-    const { store, put } = createStore({ maxIdentities: 2 });
+    const { store, put } = createStore({ maxIdentities: 2, maxIdentitiesPerOrganization: 2 });
     expect(put(peer)).toEqual({ ok: true });
     expect(put(other)).toMatchObject({ reason: "too-many-identities" });
     expect(put(peer)).toEqual({ ok: true });
     expect(store.remove(idOf(peer), "replaced")).toEqual({ pkiId: idOf(peer), identity: peer, cause: "replaced" });
     expect(put(other)).toEqual({ ok: true });
+  });
+
+  it("2.29: keeps room for the identities of others, however many one organization makes", () => {
+    const { store, put } = createStore({ maxIdentities: 10 });
+    const made = Array.from({ length: 20 }, (_, index) => fakeIdentity("Org2", `made${index}`));
+    const verdicts = made.map((identity) => put(identity));
+    expect(verdicts.filter(({ ok }) => ok)).toHaveLength(5);
+    expect(verdicts.at(-1)).toMatchObject({ reason: "too-many-identities" });
+    expect([put(peer), put(fakeIdentity("Org3", "peer"))]).toEqual([{ ok: true }, { ok: true }]);
+    // One that goes makes room for another of its organization, once.
+    store.remove(idOf(made[0] as Uint8Array), "unused");
+    expect([put(other), put(made[6] as Uint8Array)]).toMatchObject([{ ok: true }, { ok: false }]);
   });
 
   it("02/10.1m: lists every identity under its own organization, the own one included", () => {
@@ -165,6 +177,7 @@ describe("IdentityStore, of its own identity,", () => {
     for (const bad of [
       { maxIdentities: 0 },
       { maxIdentities: 1.5 },
+      { maxIdentitiesPerOrganization: 0 },
       { usageThresholdMs: 0 },
       { usageThresholdMs: Number.NaN },
     ]) {

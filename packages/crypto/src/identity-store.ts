@@ -44,6 +44,13 @@ export interface IdentityStoreOptions {
    */
   readonly maxIdentities?: number;
   /**
+   * Largest number of identities of one organization, of these; more are refused `too-many-identities`. Whoever holds an
+   * organization's key can make as many as it likes, and leaves room for those of the others this way.
+   *
+   * @default half of `maxIdentities`
+   */
+  readonly maxIdentitiesPerOrganization?: number;
+  /**
    * Identities unused for longer are purged (page 02 §5.4). Shorter forgets departed members sooner and pulls
    * identities of quiet ones again more often.
    *
@@ -108,6 +115,9 @@ export class IdentityStore {
   readonly #usageThresholdMs: number;
   readonly #isMember: (pkiId: PkiId) => boolean;
   readonly #entries: BoundedMap<PkiId, Entry>;
+  /** How many of them each organization has; without those that have none. */
+  readonly #countByOrg = new Map<OrgId, number>();
+  readonly #maxPerOrg: number;
   readonly #refusals = new BoundedMap<string, Refusal>({ maxEntries: maxRefusals, whenFull: "evict-oldest" });
   readonly #gone = new BoundedMap<PkiId, Gone>({ maxEntries: maxGone, whenFull: "evict-oldest" });
   #deadline: Millis = Number.NEGATIVE_INFINITY;
@@ -121,11 +131,16 @@ export class IdentityStore {
    */
   constructor(options: IdentityStoreOptions) {
     const { crypto, advisor, self, maxIdentities = 10_000, usageThresholdMs = 3_600_000 } = options;
-    const { isMember = () => false } = options;
+    const { isMember = () => false, maxIdentitiesPerOrganization: maxPerOrg = Math.ceil(maxIdentities / 2) } = options;
     requireConfig(
       Number.isInteger(maxIdentities) && maxIdentities >= 1,
       "maxIdentities to be an integer of at least 1",
       maxIdentities,
+    );
+    requireConfig(
+      Number.isInteger(maxPerOrg) && maxPerOrg >= 1,
+      "maxIdentitiesPerOrganization to be an integer of at least 1",
+      maxPerOrg,
     );
     requireConfig(usageThresholdMs > 0, "usageThresholdMs to be above 0", usageThresholdMs);
     this.#crypto = crypto;
@@ -133,6 +148,7 @@ export class IdentityStore {
     this.#usageThresholdMs = usageThresholdMs;
     this.#isMember = isMember;
     this.#entries = new BoundedMap({ maxEntries: maxIdentities, whenFull: "refuse" });
+    this.#maxPerOrg = maxPerOrg;
 
     const pkiId = crypto.pkiIdOf(self);
     const org = advisor.orgOf(self);
@@ -149,6 +165,7 @@ export class IdentityStore {
       expiresAtWallMs: crypto.expirationOf(self),
       lastUsed: Number.NEGATIVE_INFINITY,
     });
+    this.#countByOrg.set(org, 1);
   }
 
   /**
@@ -292,6 +309,9 @@ export class IdentityStore {
     const entry = this.#entries.get(pkiId);
     if (entry === undefined) return undefined;
     this.#entries.delete(pkiId);
+    const left = (this.#countByOrg.get(entry.org) ?? 0) - 1;
+    if (left > 0) this.#countByOrg.set(entry.org, left);
+    else this.#countByOrg.delete(entry.org);
     this.#remember(pkiId, cause, entry.expiresAtWallMs);
     return { pkiId, identity: entry.identity, cause };
   }
@@ -309,11 +329,16 @@ export class IdentityStore {
     const org = this.#advisor.orgOf(identity);
     if (org === undefined)
       return reject("unknown-organization", "expected a known organization to vouch for the identity, got none");
+    const others = this.#countByOrg.get(org) ?? 0;
+    if (others >= this.#maxPerOrg) {
+      return reject("too-many-identities", `expected at most ${this.#maxPerOrg} identities of ${org}, got one more`);
+    }
     // Copied, for the bytes given are a view into a receive buffer.
     const entry: Entry = { pkiId, identity: identity.slice(), org, expiresAtWallMs, lastUsed: now };
     if (!this.#entries.set(pkiId, entry)) {
       return reject("too-many-identities", `expected at most ${this.#entries.size} identities, got one more`);
     }
+    this.#countByOrg.set(org, others + 1);
     this.#gone.delete(pkiId);
     this.#expectExpiry(entry, now, wallMs);
     return accepted;
