@@ -42,7 +42,7 @@ function sealed(secret?: SecretEnvelope): Envelope {
 }
 
 describe("seal", () => {
-  it("signs exactly the bytes it sends, at once when the signer answers at once", () => {
+  it("1.7: signs exactly the bytes it sends, at once when the signer answers at once", () => {
     const envelope = sealed();
     expect(envelope.payload).toEqual(encodeMessage(alive));
     expect(crypto.verify(crypto.identity, envelope.signature, envelope.payload)).toEqual({ ok: true });
@@ -54,20 +54,20 @@ describe("seal", () => {
     expect(await seal(alive, slow)).toEqual(sealed());
   });
 
-  it("attaches a secret that is signed by itself", () => {
+  it("1.9: attaches a secret that is signed by itself", () => {
     const secret = sealSecret("10.0.0.1:7051", crypto) as SecretEnvelope;
     expect(secret.payload).toEqual(encodeSecret("10.0.0.1:7051"));
     expect(sealed(secret).secret).toBe(secret);
     expect(sealed(secret).signature).toEqual(sealed().signature);
   });
 
-  it("leaves the signature of unsigned messages empty", () => {
+  it("1.8: leaves the signature of unsigned messages empty", () => {
     expect(unsigned(hello)).toEqual({ payload: encodeMessage(hello), signature: none });
   });
 });
 
 describe("verifyMessage", () => {
-  it("accepts what seal made, and keeps the envelope as it is", () => {
+  it("1.23: accepts what seal made, and keeps the envelope as it is", () => {
     const envelope = sealed(sealSecret("10.0.0.1:7051", crypto) as SecretEnvelope);
     const decoded = readMessage(envelope.payload);
     if (!decoded.ok) throw new Error(decoded.detail);
@@ -76,7 +76,7 @@ describe("verifyMessage", () => {
     expect(result).toHaveProperty("verified.envelope", envelope);
   });
 
-  it("accepts an envelope whose secret a relay removed", () => {
+  it("1.10, 1.11: accepts an envelope whose secret a relay removed", () => {
     const { payload, signature } = sealed(sealSecret("10.0.0.1:7051", crypto) as SecretEnvelope);
     expect(verifyMessage(alive, { payload, signature }, crypto.identity, crypto)).toMatchObject({ ok: true });
   });
@@ -120,14 +120,14 @@ describe("verifyMessage", () => {
     ["another's secret", sealed(sealSecret("a:1", other) as SecretEnvelope), { reason: "bad-signature" }],
   ];
   for (const [what, envelope, expected] of table) {
-    it(`refuses an envelope with ${what}`, () => {
+    it(`1.10: refuses an envelope with ${what}`, () => {
       expect(verifyEnvelope(envelope, crypto.identity, crypto)).toMatchObject({ ok: false, ...expected });
     });
   }
 });
 
 describe("trustStream", () => {
-  it("takes a message of an unsigned kind, whatever its signature", () => {
+  it("1.8: takes a message of an unsigned kind, whatever its signature", () => {
     const envelope = { ...unsigned(hello), signature: new Uint8Array([1]) };
     expect(trustStream(hello, envelope)).toEqual({ message: hello, envelope });
   });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { OwnTime } from "./own-time.js";
 
-test("OwnTime counts from 1 within a fixed incarnation", () => {
+test("1.18, 4.2: OwnTime counts from 1 within a fixed incarnation", () => {
   const time = new OwnTime(7n);
   expect(time.current).toEqual({ incarnation: 7n, sequence: 0n });
   expect(time.next()).toEqual({ incarnation: 7n, sequence: 1n });

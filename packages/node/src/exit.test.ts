@@ -32,7 +32,7 @@ const properties = { ledgerHeight: 7n, leftChannel: false, chaincodes: [] };
 /** The fake signs at once. */
 const now = <T>(value: MaybePromise<{ readonly envelope: T } | undefined>) => (value as { envelope: T }).envelope;
 
-describe("what goes on the wire (page 01 §3.6 and §4.2)", () => {
+describe("1.14, 1.16: what goes on the wire", () => {
   test.each([
     [
       "membership request",

@@ -141,14 +141,14 @@ describe("a node among honest peers", () => {
 });
 
 describe("the gate refuses, counts and goes on", () => {
-  test("bytes that are no message", async () => {
+  test("1.31: bytes that are no message", async () => {
     const { say } = await setUp();
     const empty = new Uint8Array(0);
     expect(await say({ payload: new Uint8Array([0xff, 0xff]), signature: empty })).toEqual(["gate/undecodable"]);
     expect(await say({ payload: new Uint8Array([0x18, 0x01]), signature: empty })).toEqual(["gate/no-content"]);
   });
 
-  test("V3: a membership request whose alive message lacks its member, and one that holds none", async () => {
+  test("04/N5, 1.28: V3: a membership request whose alive message lacks its member, and one that holds none", async () => {
     const { say } = await setUp();
     // GossipMessage { tag: EMPTY, alive_msg: {} }
     const bare = { payload: new Uint8Array([0x18, 0x01, 0x2a, 0x00]), signature: new Uint8Array([1]) };
@@ -158,7 +158,7 @@ describe("the gate refuses, counts and goes on", () => {
     ]);
   });
 
-  test("a message with a tag that its kind must not have", async () => {
+  test("1.12: a message with a tag that its kind must not have", async () => {
     const { say, crypto } = await setUp();
     expect(await say(sealed(alive(crypto, 1n, { tag: "org-only" }), crypto))).toEqual(["gate/illegal-tag"]);
   });

@@ -28,7 +28,7 @@ test.each([
   expect(parseBlockDigest(ascii(text))).toBeUndefined();
 });
 
-test("a digest with leading zeros names the block that a Fabric peer would take it for", () => {
+test("1.5: a digest with leading zeros names the block that a Fabric peer would take it for", () => {
   expect(parseBlockDigest(ascii("007"))).toBe(7n);
 });
 

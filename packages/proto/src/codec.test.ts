@@ -28,7 +28,7 @@ import {
 } from "./testing/index.js";
 import { maxMessageFields } from "./wire.js";
 
-describe("golden bytes", () => {
+describe("1.22, 1.26: golden bytes", () => {
   test.each(goldenMessages)("$name: the message encodes to Go's bytes and decodes from them", ({ hex, value }) => {
     expect(toHex(encodeMessage(value))).toBe(hex);
     expect(decodeMessage(fromHex(hex))).toStrictEqual(value);
@@ -45,7 +45,7 @@ describe("golden bytes", () => {
   });
 });
 
-describe("uint64", () => {
+describe("1.6: uint64", () => {
   test("every bit survives, alone and under all lower ones", () => {
     for (let bit = 0n; bit < 64n; bit++) {
       for (const nonce of [2n ** bit, 2n ** (bit + 1n) - 1n]) {
@@ -71,7 +71,7 @@ describe("uint64", () => {
 });
 
 describe("readEnvelope", () => {
-  test("keeps the difference between no secret and an empty one", () => {
+  test("1.24: keeps the difference between no secret and an empty one", () => {
     expect(decodeEnvelope(fromHex("0a0108")).secret).toBeUndefined();
     expect(decodeEnvelope(fromHex("0a01081a00")).secret).toStrictEqual({ payload: none, signature: none });
     expect(toHex(encodeEnvelope(decodeEnvelope(fromHex("0a01081a00"))))).toBe("0a01081a00");
@@ -99,7 +99,7 @@ describe("readEnvelope", () => {
   });
 });
 
-describe("readMessage", () => {
+describe("1.25, 1.28, 1.29: readMessage", () => {
   const refusals: readonly (readonly [what: string, hex: string, reason: string])[] = [
     ["nothing", "", "no-content"],
     ["a header alone", "08011801", "no-content"],
@@ -149,7 +149,7 @@ describe("readMessage", () => {
     expect(() => decodeMessage(fromHex(hex))).toThrow(expect.objectContaining({ code: "malformed" }));
   });
 
-  test("refuses more fields than a message may have, however few bytes they take", () => {
+  test("1.30: refuses more fields than a message may have, however few bytes they take", () => {
     const manyDeadAlives = message(
       "3a",
       new Uint8Array(2 * (maxMessageFields + 1)).map((_, i) => (i % 2 ? 0 : 0x12)),
@@ -171,7 +171,7 @@ describe("readMessage", () => {
     expect(read).toMatchObject({ ok: true, value: { type: "membership-response" } });
   });
 
-  test("takes a sub-message that may be empty for one with defaults", () => {
+  test("1.24: takes a sub-message that may be empty for one with defaults", () => {
     expect(decodeMessage(fromHex("18012a040a001200"))).toStrictEqual(
       aliveMessage({
         member: { endpoint: "", metadata: none, pkiId: "" as PkiId },

@@ -59,7 +59,7 @@ const rows: readonly (readonly [
   ["another kind", acknowledgement(), acknowledgement(), 5n, "unrelated", "unrelated"],
 ];
 
-describe("compareMessages", () => {
+describe("1.19, 1.20: compareMessages", () => {
   test.each(rows)("compares %s", (_, first, second, window, expected, swapped) => {
     expect(compareMessages(first, second, window)).toBe(expected);
     expect(compareMessages(second, first, window)).toBe(swapped);
@@ -83,7 +83,7 @@ describe("compareMessages", () => {
   });
 });
 
-test("comparePeerTime orders by incarnation, then by sequence, in exact 64-bit arithmetic", () => {
+test("1.17: comparePeerTime orders by incarnation, then by sequence, in exact 64-bit arithmetic", () => {
   const last = 2n ** 64n - 1n;
   const ascending = [
     time(0n, 0n),

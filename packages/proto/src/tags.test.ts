@@ -51,7 +51,7 @@ const rows: readonly (readonly [legal: Tag | undefined, messages: readonly Gossi
   ],
 ];
 
-describe("illegalTag", () => {
+describe("1.13, 1.15: illegalTag", () => {
   for (const [legal, messages] of rows) {
     test.each(messages)(`finds ${legal ?? "no tag"} legal for $type of $pullType`, (message) => {
       for (const tag of tags) {

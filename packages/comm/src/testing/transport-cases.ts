@@ -82,7 +82,7 @@ export const transportCases: readonly TransportCase[] = [
     equal(near.remoteTlsCertHash?.length, expected);
     equal(far.remoteTlsCertHash?.length, expected);
   }),
-  transportCase("loses nothing in either direction when the dialler closes", async (pair) => {
+  transportCase("1.2: loses nothing in either direction when the dialler closes", async (pair) => {
     const { near, far } = await connect(pair);
     for (let at = 0; at < 50; at++) far.stream.send(filled(1000, at));
     for (let at = 0; at < 50; at++) near.stream.send(filled(1000, at));
