@@ -22,7 +22,7 @@ function setUp() {
   return set;
 }
 
-test("Anchors dials each new one in the role of its organization, and ourselves never", () => {
+test("7.29: Anchors dials each new one in the role of its organization, and ourselves never", () => {
   const set = setUp();
   expect(set("x", "a:1", "b:1", "self:1", "self.example:1")).toEqual(["own-anchor a:1", "foreign-anchor b:1"]);
   expect(set("x", "a:1", "b:1", "a:2")).toEqual(["own-anchor a:2"]);

@@ -117,13 +117,13 @@ describe("ChannelGossip", () => {
     expect(types(machine.step(wake, 16_000)).sort()).toEqual(["request", "sign"]);
   });
 
-  test("asks only members whose organization is in the channel", () => {
+  test("7.22: asks only members whose organization is in the channel", () => {
     const { machine } = setUp();
     const [, request] = machine.step({ type: "start" }, 0);
     expect(request?.type === "request" && [...request.to].sort()).toEqual([own, foreign, hidden]);
   });
 
-  test("C23: publishes a change of height once, and nothing without a change", () => {
+  test("07/C23, 7.21: publishes a change of height once, and nothing without a change", () => {
     const { machine } = setUp();
     machine.step({ type: "start" }, 0);
     expect(types(machine.step({ type: "height", height: 1n }, 1000))).toEqual([]);
@@ -144,7 +144,7 @@ describe("ChannelGossip", () => {
     expect(sequences).toEqual([1000n, 1001n, 1002n]);
   });
 
-  test("takes a newer state info, forwards it, and tells that peers changed", () => {
+  test("7.15, 7.16: takes a newer state info, forwards it, and tells that peers changed", () => {
     const { machine } = setUp();
     expect(types(machine.step({ type: "state-info", info: info(own, 1n), from: foreign }, 0))).toEqual([
       "forward",
@@ -153,7 +153,7 @@ describe("ChannelGossip", () => {
     expect(machine.propertiesOf(own)?.ledgerHeight).toBe(5n);
   });
 
-  test("drops a state info that is not newer, of an organization outside, or of ourselves", () => {
+  test("7.15: drops a state info that is not newer, of an organization outside, or of ourselves", () => {
     const { machine } = setUp();
     machine.step({ type: "state-info", info: info(own, 2n), from: own }, 0);
     const drops = [info(own, 2n), info(own, 1n), info(outsider, 1n), info(self, 9n)].flatMap((refused) =>
@@ -167,7 +167,7 @@ describe("ChannelGossip", () => {
     ]);
   });
 
-  test("V5: one bad element does not hide the rest of a snapshot", () => {
+  test("07/V5, 7.17: one bad element does not hide the rest of a snapshot", () => {
     const { machine, known } = setUp();
     known.delete(foreign);
     const elements = [info(outsider, 1n), info(foreign, 1n), info(own, 1n)];
@@ -179,7 +179,7 @@ describe("ChannelGossip", () => {
     expect(machine.members.map(({ pkiId: id }) => id)).toEqual([own]);
   });
 
-  test("V7: a peer that left is no member and gets no blocks", () => {
+  test("07/V7, 7.19, 7.20: a peer that left is no member and gets no blocks", () => {
     const { machine } = setUp();
     machine.step({ type: "state-info", info: info(own, 1n), from: own }, 0);
     expect(machine.isEligible(own)).toBe(true);
@@ -188,7 +188,7 @@ describe("ChannelGossip", () => {
     expect(machine.members).toEqual([]);
   });
 
-  test("C19: tells a foreign peer of our visible members, its own and us; tells our own of all", () => {
+  test("07/C19, 7.23: tells a foreign peer of our visible members, its own and us; tells our own of all", () => {
     const { machine } = setUp();
     sign(machine, machine.step({ type: "start" }, 0), 0);
     for (const [index, subject] of [own, hidden, foreign].entries()) {
@@ -202,7 +202,7 @@ describe("ChannelGossip", () => {
     expect(shown(own)).toEqual([99, 1, 2, 3]);
   });
 
-  test("C3: forgets the state info of members that discovery has forgotten", () => {
+  test("07/C3, 7.18: forgets the state info of members that discovery has forgotten", () => {
     const { machine, known } = setUp();
     machine.step({ type: "start" }, 0);
     machine.step({ type: "state-info", info: info(own, 1n), from: own }, 0);
@@ -221,7 +221,7 @@ describe("ChannelGossip", () => {
     expect(toOwn).toMatchObject({ type: "respond", elements: [{ payload: new Uint8Array([99]) }] });
   });
 
-  test("cuts a large snapshot into several, and sends an empty one whole", () => {
+  test("7.23: cuts a large snapshot into several, and sends an empty one whole", () => {
     const { machine } = setUp({ maxSnapshotBytes: 4 });
     for (const subject of [own, hidden, foreign]) {
       machine.step({ type: "state-info", info: info(subject, 1n), from: own }, 0);
@@ -232,7 +232,7 @@ describe("ChannelGossip", () => {
     expect(setUp().machine.step({ type: "pull-request", from: own }, 0)).toMatchObject([{ elements: [] }]);
   });
 
-  test("a newcomer is asked soon, and told of us, and nobody else is", () => {
+  test("7.22: a newcomer is asked soon, and told of us, and nobody else is", () => {
     const { machine } = setUp();
     sign(machine, machine.step({ type: "start" }, 0), 0);
     machine.step({ type: "member-up", pkiId: own }, 1000);
@@ -325,7 +325,7 @@ describe("ChannelGossip", () => {
     expect(machine.infos).toEqual([]);
   });
 
-  test("tells every member that may see it that it left, with the height it had, and is done", () => {
+  test("7.35: tells every member that may see it that it left, with the height it had, and is done", () => {
     const { machine } = setUp({}, [self, hidden]);
     sign(machine, machine.step({ type: "start" }, 0), 0);
     machine.step({ type: "height", height: 7n }, 1);

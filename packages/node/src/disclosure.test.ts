@@ -83,7 +83,7 @@ describe("what a node tells of itself", () => {
     expect(told).toEqual([]);
   });
 
-  test("the identity is in its alive messages for as long as the configuration says", async () => {
+  test("7.28: the identity is in its alive messages for as long as the configuration says", async () => {
     const { envelopes, node, say, crypto } = await meet(scene, { config: { publishCertPeriodMs: 2_000 } });
     await say(sealed(alive(crypto, 1n), crypto));
     await scene.run(20_000);

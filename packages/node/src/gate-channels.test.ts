@@ -13,7 +13,7 @@ beforeEach(() => {
 afterEach(() => scene.close());
 
 describe("a block too far ahead to be kept", () => {
-  test("is looked at once a second, so that a straggler notices that it is one", async () => {
+  test("7.7, 7.27: is looked at once a second, so that a straggler notices that it is one", async () => {
     const { node, costOf, say } = await befriend(scene);
     const push = (number: bigint) => dataMessage({ channel: channelName, payload: block(number) });
     expect((await costOf(push(500n))).blocks).toBe(1);
@@ -68,7 +68,7 @@ describe("state info of a channel that a node is not in", () => {
     return { ...victim, own, foreign, elsewhere, heardBy };
   }
 
-  test("V4: is passed on once to the own organization, channel by channel, and never to another", async () => {
+  test("07/V4, 7.13: is passed on once to the own organization, channel by channel, and never to another", async () => {
     const { say, own, foreign, elsewhere, heardBy, comm, crypto, heard, envelopes, channel } = await outside();
     expect(await say(elsewhere("b", 200n))).toEqual([]);
     expect(await say(elsewhere("a", 100n))).toEqual([]);
@@ -80,7 +80,7 @@ describe("state info of a channel that a node is not in", () => {
     expect(channel.members).toEqual([]);
   });
 
-  test("is taken from nobody outside the own organization, and from nobody who forged it", async () => {
+  test("7.13: is taken from nobody outside the own organization, and from nobody who forged it", async () => {
     const { say, own, foreign, elsewhere, heardBy, node, to } = await outside();
     foreign.comm.send(to, elsewhere("a", 1n));
     await scene.run(50);

@@ -42,7 +42,7 @@ const repeat = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, index) => make(index));
 
 describe("what one message can cost", () => {
-  test("a membership response full of forged alive messages costs one signature check", async () => {
+  test("7.10: a membership response full of forged alive messages costs one signature check", async () => {
     const { node, crypto, costOf, heardOf } = await befriend(scene);
     const forged = repeat(many, (index) => ({
       ...sealed(alive(crypto, BigInt(index + 2), { identity: new Uint8Array(0) }), crypto),
@@ -103,7 +103,7 @@ describe("what one message can cost", () => {
     expect(channel.members).toHaveLength(1);
   });
 
-  test("in a snapshot, members that discovery does not know are not verified", async () => {
+  test("7.17: in a snapshot, members that discovery does not know are not verified", async () => {
     const { node, costOf, to } = await befriend(scene);
     // Known by its handshake, and no member.
     const other = scene.stranger("other");
@@ -114,7 +114,7 @@ describe("what one message can cost", () => {
     expect((await costOf(stateInfoSnapshot({ channel: channelName, elements }))).signatures).toBe(0);
   });
 
-  test("a state info of somebody whose organization is not in the channel is not verified", async () => {
+  test("7.5: a state info of somebody whose organization is not in the channel is not verified", async () => {
     const { node, to, say } = await befriend(scene);
     const outsider = scene.stranger("outsider", "org3");
     outsider.comm.send(to, unsigned(membershipResponse()));
@@ -270,7 +270,7 @@ describe("what one message can leave behind", () => {
 });
 
 describe("what a peer can make a node do", () => {
-  test("questions in a flood are answered as often as the configuration says, and those of others still are", async () => {
+  test("7.31: questions in a flood are answered as often as the configuration says, and those of others still are", async () => {
     const { comm, crypto, to, heardOf, node } = await befriend(scene, { config: { maxQuestionsPerSecond: 5 } });
     await scene.run(2_000);
     const answers = () => ({

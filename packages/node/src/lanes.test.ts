@@ -33,7 +33,7 @@ function setUp(handle?: (name: string) => MaybePromise<void>) {
 }
 
 describe("Lanes", () => {
-  test("handle messages of one connection one after the other, those of another meanwhile", async () => {
+  test("7.3: handle messages of one connection one after the other, those of another meanwhile", async () => {
     const { lanes, log, take, end } = setUp();
     const [one, other] = [connection(), connection()];
     take(one, "a");
@@ -134,7 +134,7 @@ describe("a node whose cryptography takes its time", () => {
     await scene.close();
   });
 
-  test("closes in the midst of its checks and signatures without a fault", async () => {
+  test("7.2: closes in the midst of its checks and signatures without a fault", async () => {
     const { scene, pace, faults, node, crypto, comm, to } = await slowNode();
     pace.ms = 500;
     const info = stateInfo({ pkiId: crypto.pkiId, channelMac: channelMac(crypto.pkiId, channelName) });

@@ -54,7 +54,7 @@ describe("a node among honest peers", () => {
     ]);
   });
 
-  test("N5, N6: each gets every block exactly once and in order, and the heights become known", async () => {
+  test("07/N5, 07/N6, 7.24: each gets every block exactly once and in order, and the heights become known", async () => {
     const nodes = await network();
     for (let number = 0n; number < 20n; number++) {
       const previousHash = nodes[0]?.ledger.lastHash ?? new Uint8Array(0);
@@ -148,7 +148,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(await say({ payload: new Uint8Array([0x18, 0x01]), signature: empty })).toEqual(["gate/no-content"]);
   });
 
-  test("04/N5, 1.28: V3: a membership request whose alive message lacks its member, and one that holds none", async () => {
+  test("04/N5, 07/V3, 1.28: a membership request whose alive message lacks its member, and one that holds none", async () => {
     const { say } = await setUp();
     // GossipMessage { tag: EMPTY, alive_msg: {} }
     const bare = { payload: new Uint8Array([0x18, 0x01, 0x2a, 0x00]), signature: new Uint8Array([1]) };
@@ -163,7 +163,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(await say(sealed(alive(crypto, 1n, { tag: "org-only" }), crypto))).toEqual(["gate/illegal-tag"]);
   });
 
-  test("N8: a membership request that shows somebody else's alive message, and gives no answer", async () => {
+  test("04/28, 07/N8, 7.6: a membership request that shows somebody else's alive message, and gives no answer", async () => {
     const { node, say, heard } = await setUp();
     const other = createFakeCrypto({ org: "org1", name: "other", trust: scene.trust });
     const self = sealed(alive(other, 1n), other);
@@ -172,7 +172,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(node.members).toEqual([]);
   });
 
-  test("an alive message with a broken signature; its author is named and never becomes a member", async () => {
+  test("7.11: an alive message with a broken signature; its author is named and never becomes a member", async () => {
     const { node, say, crypto } = await setUp();
     const envelope = sealed(alive(crypto, 1n), crypto);
     expect(await say({ ...envelope, signature: new Uint8Array(16) })).toEqual(["gate/bad-signature"]);
@@ -218,7 +218,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(await say({ ...envelope, signature: new Uint8Array(16) })).toContain("gate/not-news");
   });
 
-  test("answers that nobody asked for", async () => {
+  test("7.9: answers that nobody asked for", async () => {
     const { say } = await setUp();
     expect(await say(unsigned(membershipResponse({ nonce: 4n })))).toEqual(["gate/unsolicited"]);
     expect(
@@ -227,7 +227,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(await say(unsigned(stateResponse({ channel: channelName, nonce: 4n })))).toEqual(["gate/unsolicited"]);
   });
 
-  test("messages of channels we are not in, by name and by MAC", async () => {
+  test("7.4, 7.12: messages of channels we are not in, by name and by MAC", async () => {
     const { say, crypto } = await setUp();
     expect(await say(unsigned(dataMessage({ channel: "other" })))).toEqual(["gate/no-such-channel"]);
     expect(await say(unsigned(stateInfoPullRequest({ channelMac: channelMac(crypto.pkiId, "other") })))).toEqual([
@@ -235,7 +235,7 @@ describe("the gate refuses, counts and goes on", () => {
     ]);
   });
 
-  test("C12: a state-info request from an organization outside the channel; one from inside is answered", async () => {
+  test("07/C12, 7.4: a state-info request from an organization outside the channel; one from inside is answered", async () => {
     const inside = await setUp();
     await inside.say(unsigned(stateInfoPullRequest({ channelMac: channelMac(inside.crypto.pkiId, channelName) })));
     expect(inside.heard.map(({ type }) => type)).toContain("state-info-snapshot");
@@ -246,7 +246,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(outside.heard.map(({ type }) => type)).not.toContain("state-info-snapshot");
   });
 
-  test("a state info signed by another than its subject", async () => {
+  test("7.5: a state info signed by another than its subject", async () => {
     const { channel, say, crypto } = await setUp();
     await say(sealed(alive(crypto, 1n), crypto));
     const info = stateInfo({ pkiId: crypto.pkiId, channelMac: channelMac(crypto.pkiId, channelName) });
@@ -257,7 +257,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(channel.members).toHaveLength(1);
   });
 
-  test("C15: blocks that are forged, of another channel, or numbered falsely; the good one is committed", async () => {
+  test("07/C15, 7.7: blocks that are forged, of another channel, or numbered falsely; the good one is committed", async () => {
     const { node, ledger, say } = await setUp();
     const block = makeFakeBlock({ channel: channelName, number: 0n, data: [utf8.encode("x")] });
     const push = (data: Uint8Array, blockNumber = 0n) =>
@@ -277,7 +277,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(node.refusals.map(({ what, reason }) => `${what} ${reason}`)).toContain("block wrong-block-number");
   });
 
-  test("V8: a block pushed by a peer of another organization of the channel is taken", async () => {
+  test("07/V8, 7.26: a block pushed by a peer of another organization of the channel is taken", async () => {
     const { ledger, say } = await setUp("org2");
     const data = makeFakeBlock({ channel: channelName, number: 0n, data: [utf8.encode("x")] });
     await say(unsigned(dataMessage({ channel: channelName, payload: { blockNumber: 0n, data, privateData: [] } })));
@@ -311,7 +311,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(ledger.height).toBe(2n);
   });
 
-  test("a block is not pushed on before it is certain that it follows on the chain", async () => {
+  test("7.25: a block is not pushed on before it is certain that it follows on the chain", async () => {
     const { say, node, to } = await setUp();
     const member = scene.stranger("member");
     const tell = async (envelope: Envelope) => {
@@ -378,7 +378,7 @@ describe("the gate refuses, counts and goes on", () => {
 });
 
 describe("refusals", () => {
-  test("of nameless handshakes are one per host, or a flood of them would push out those that have a name", async () => {
+  test("7.11: of nameless handshakes are one per host, or a flood of them would push out those that have a name", async () => {
     scene = new Scene();
     const { node } = await scene.node("victim");
     const loud: number[] = [];

@@ -16,7 +16,7 @@ describe("Relay", () => {
     expect([relay.wants(info(3n), 0), relay.wants(info(4n), 0)]).toEqual([false, true]);
   });
 
-  test("V4: counts channels and authors apart", () => {
+  test("07/V4, 7.13: counts channels and authors apart", () => {
     const relay = new Relay({ ttlMs: 100, maxAuthors: 10 });
     relay.add(info(200n, 1), 0);
     expect([relay.add(info(100n, 2), 0), relay.add(info(100n, 1, other), 0)]).toEqual([true, true]);

@@ -66,7 +66,7 @@ const targets = (burst: readonly Emission[], overrides?: Partial<RoutingView>) =
     .sort();
 
 describe("routing of blocks", () => {
-  test("they go to eligible members of our own organization, not back to where they came from", () => {
+  test("7.26: they go to eligible members of our own organization, not back to where they came from", () => {
     expect(targets([emission(block(9n))])).toEqual([a1, a3]);
     expect(targets([emission(block(9n), { except: a1 })])).toEqual([a3]);
   });

@@ -38,7 +38,7 @@ describe("MembershipTracker", () => {
     else expect(seen).toMatchObject(change);
   });
 
-  test("tells who is there now, and compares with the last time, not the first", () => {
+  test("7.30: tells who is there now, and compares with the last time, not the first", () => {
     const tracker = new MembershipTracker();
     expect(tracker.update([b, a])?.current).toEqual(["a:1", "b:1 10.0.0.2:1"]);
     expect(tracker.update([a])).toBeDefined();

@@ -51,7 +51,7 @@ function pushOf(blocks: readonly Uint8Array[], number: number) {
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("onCommitted", () => {
-  test("is told of each block in order, before the next is committed, and the height follows it", async () => {
+  test("7.33: is told of each block in order, before the next is committed, and the height follows it", async () => {
     const blocks = chain(3);
     const told: string[] = [];
     const waiting: (() => void)[] = [];
@@ -75,7 +75,7 @@ describe("onCommitted", () => {
     expect(channel.height).toBe(3n);
   });
 
-  test("that fails stops commits and says so, and is called again until it works, for the same block, stored once", async () => {
+  test("7.34: that fails stops commits and says so, and is called again until it works, for the same block, stored once", async () => {
     let failure: Error | undefined = new Error("the policy is unreadable");
     const told: bigint[] = [];
     const onCommitted: JoinOptions["onCommitted"] = (number) => {
@@ -203,7 +203,7 @@ describe("a change of trust", () => {
     expect(met.node.connections.map(({ pkiId }) => pkiId)).not.toContain(other.crypto.pkiId);
   });
 
-  test("judges state infos: who may not read the channel any more is no member of it, though it stays known", async () => {
+  test("7.15: judges state infos: who may not read the channel any more is no member of it, though it stays known", async () => {
     const { met } = await changing(() => scene.trust.setChannel(channelName, ["org1"]));
     const foreign = scene.stranger("foreign", "org2");
     foreign.comm.send(met.to, sealed(alive(foreign.crypto, 1n), foreign.crypto));
@@ -338,7 +338,7 @@ describe("updateConfig", () => {
     return { ...met, foreign, connected };
   }
 
-  test("forgets the members of an organization that left, and closes their connections", async () => {
+  test("7.32: forgets the members of an organization that left, and closes their connections", async () => {
     const { channel, foreign, crypto, connected, to } = await withForeign();
     expect(connected()).toContain(foreign.crypto.pkiId);
     channel.updateConfig({ organizations: [org1], anchors: [] });
@@ -372,7 +372,7 @@ describe("updateConfig", () => {
     expect(await tell(2n)).toContain(late.crypto.pkiId);
   });
 
-  test("dials a new anchor, which makes it a member, and warns of one that cannot be dialled", async () => {
+  test("7.14, 7.29, 7.32: dials a new anchor, which makes it a member, and warns of one that cannot be dialled", async () => {
     const warned: unknown[] = [];
     const log = { ...silentLogger, warn: (text: string, fields?: object) => void warned.push([text, fields]) };
     const { channel, node } = await scene.node("peer0", {
@@ -401,7 +401,7 @@ describe("updateConfig", () => {
 });
 
 describe("leaving", () => {
-  test("tells the members, closes the channel, and lets it be joined again", async () => {
+  test("7.35: tells the members, closes the channel, and lets it be joined again", async () => {
     const first = await scene.node("peer0");
     const second = await scene.node("peer1", { bootstrap: ["peer0:7051"] });
     await scene.run(3_000);
