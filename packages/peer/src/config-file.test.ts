@@ -104,6 +104,7 @@ describe("readPeerConfig", () => {
           { id: "Org1", rootKeyFile: "root.pub" },
           { id: "Org2", rootKey: rootHex },
         ],
+        revocations: { file: "revocations.pem" },
         tls: {
           enabled: true,
           cert: { file: "server.crt" },
@@ -168,6 +169,7 @@ describe("readPeerConfig", () => {
         { id: "Org1", rootPublicKey },
         { id: "Org2", rootPublicKey },
       ],
+      revocationsFile: expect.stringMatching(/^\/.*\/revocations\.pem$/),
     });
     const pem = (text: string) => new TextEncoder().encode(text);
     expect(config.tls).toEqual({

@@ -171,6 +171,7 @@ const elsewhere: readonly string[] = [
   "peer.identity.file",
   "peer.identity.keyFile",
   "peer.organizations",
+  "peer.revocations.file",
   "channels",
   "peer.addressAutoDetect",
   "peer.localMspType",

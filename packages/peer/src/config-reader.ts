@@ -141,7 +141,7 @@ function readLeader(reading: Reading): boolean {
 /** Refuses keys that cannot be had from an MSP folder. */
 function readFabricTrust(reading: Reading): FabricTrust {
   const { peer, refusals, files, withoutEffect: said } = reading;
-  const { BCCSP, localMspType = "bccsp", mspConfigPath, identity, organizations } = peer;
+  const { BCCSP, localMspType = "bccsp", mspConfigPath, identity, organizations, revocations } = peer;
   const provider = BCCSP?.Default ?? "SW";
   if (provider !== "SW") {
     const cure = "to be SW, with the private key in the folder keystore of peer.mspConfigPath";
@@ -153,7 +153,7 @@ function readFabricTrust(reading: Reading): FabricTrust {
       "peer.BCCSP.SW.FileKeyStore.KeyStore (the key is looked for in the folder keystore of peer.mspConfigPath)",
     );
   }
-  for (const [key, value] of Object.entries({ identity, organizations })) {
+  for (const [key, value] of Object.entries({ identity, organizations, revocations })) {
     if (value !== undefined) said.push(`peer.${key} (for peer.trust: ed25519 only)`);
   }
   const path = reading.required("peer.mspConfigPath", "to be the path of an MSP folder", mspConfigPath);
@@ -161,7 +161,7 @@ function readFabricTrust(reading: Reading): FabricTrust {
 }
 
 async function readEd25519Trust(reading: Reading): Promise<Ed25519Trust> {
-  const { trust, identity, organizations, mspConfigPath } = reading.peer;
+  const { trust, identity, organizations, revocations, mspConfigPath } = reading.peer;
   reading.required("peer.trust", "to be ed25519, or peer.mspConfigPath to be the path of an MSP folder", trust);
   if (mspConfigPath !== undefined) reading.withoutEffect.push("peer.mspConfigPath");
   const identityFile = reading.required("peer.identity.file", "to be the path of a file", identity?.file);
@@ -171,6 +171,7 @@ async function readEd25519Trust(reading: Reading): Promise<Ed25519Trust> {
     identity: await reading.files.read("peer.identity.file", identityFile),
     privateKey: await reading.files.readAs("peer.identity.keyFile", keyFile, decodePrivateKey),
     organizations: await inOrder(organizations, (organization, at) => readOrganization(reading, organization, at)),
+    ...(revocations?.file === undefined ? {} : { revocationsFile: reading.files.path(revocations.file) }),
   };
 }
 

@@ -192,6 +192,7 @@ export const peerFileSchema = z.object(
       maxSendMsgSize: orDefault(integer(1024, 2 ** 31 - 1)),
       trust: choice("fabric", "ed25519"),
       identity: section({ file: file(), keyFile: file() }),
+      revocations: fileSection(),
       organizations: listOf({
         id: text("an MSP identifier"),
         rootKey: leaf("text", "to be an Ed25519 public key of 64 hex digits", (value) =>

@@ -56,6 +56,12 @@ export interface Ed25519Trust {
   readonly privateKey: Uint8Array;
   /** Trusted besides those that the channels' genesis blocks name (`peer.organizations`). */
   readonly organizations: readonly TrustedOrganization[];
+  /**
+   * File with the lists of identities that organizations have revoked, read again when it changes (`peer.revocations.file`).
+   *
+   * @default none: nobody is revoked
+   */
+  readonly revocationsFile?: string;
 }
 
 /** Membership as Hyperledger Fabric has it: X.509 certificates, judged by an MSP folder and by the channels' config blocks. */

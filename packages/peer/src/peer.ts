@@ -35,7 +35,11 @@ import { showChannels, showHealth, showMembers } from "./show.js";
 import { showBlocks } from "./show-block.js";
 import { type OpenedTransport, openTransport } from "./transport.js";
 import { checkOwnIdentity, checkPart, openTrust, type Trust, type TrustedChannel } from "./trust.js";
+import { TrustWatch } from "./trust-watch.js";
 import { version } from "./version.js";
+
+/** How often the files of trust are looked at: a revocation is in force within about a second. */
+const trustWatchMs = 1_000;
 
 /** What a peer takes from its surroundings; all default to this process. */
 export interface PeerPorts {
@@ -178,6 +182,17 @@ class Opening {
       const trusted = trust.channels[at];
       if (remember === true && trusted !== undefined) await joined.remember(trusted.id, genesisBlock);
     }
+    const watch = new TrustWatch({
+      trust,
+      clock: this.#clock,
+      intervalMs: trustWatchMs,
+      onNews: async (news) => {
+        this.#warnOf(trust);
+        if (news === "changed") await this.#onTrustFiles(node);
+      },
+      onFault: (error) => this.#onFault(error),
+    });
+    this.#openings.add("trust watch", watch, () => watch.close());
     const self = { id: config.id, startedAt: new Date(wallMillis(this.#wall)).toISOString() };
     operations?.show({
       version,
@@ -305,6 +320,12 @@ class Opening {
     this.#warnOf(trust);
     // Others refuse us from now on, which shows with them and not here.
     checkOwnIdentity(this.#config, trust, wallMillis(this.#wall)).catch((error) => this.#log.error(errorText(error)));
+  }
+
+  /** What the operator keeps in files has changed, e.g. who is revoked. */
+  async #onTrustFiles(node: GossipNode): Promise<void> {
+    const gone = await node.suspect(() => true);
+    this.#log.info("trust was read anew from its files", { removed: gone.length });
   }
 
   #warnOf({ warnings }: Trust): void {

@@ -1,13 +1,18 @@
-import { Ed25519Crypto, type Ed25519CryptoOptions, readGenesisBlock } from "@gossip/crypto";
+import { readFile } from "node:fs/promises";
+import { decodeRevocationLists, Ed25519Crypto, type Ed25519CryptoOptions, readGenesisBlock } from "@gossip/crypto";
 import { orgId } from "@gossip/proto";
 import type { ChannelConfig } from "@gossip/proto/ed25519";
 import { errorText, GossipError, type WallClock } from "@gossip/runtime";
 import type { Ed25519Trust, PeerConfig } from "./config.js";
+import { FileWatch } from "./file-watch.js";
 import { overridden, refuseChannel, type Trust, type TrustedChannel } from "./trust.js";
 
 /** Trust in organizations of Ed25519 keys, whose channels are fixed by their genesis blocks. */
-export function openEd25519Trust(config: PeerConfig & { readonly trust: Ed25519Trust }, wall: WallClock): Trust {
-  const { identity, privateKey, organizations } = config.trust;
+export async function openEd25519Trust(
+  config: PeerConfig & { readonly trust: Ed25519Trust },
+  wall: WallClock,
+): Promise<Trust> {
+  const { identity, privateKey, organizations, revocationsFile } = config.trust;
   const crypto = createCrypto({ identity, privateKey, organizations, wall });
   const channels = config.channels.map(({ genesisBlock, origin }, at) => {
     try {
@@ -18,7 +23,66 @@ export function openEd25519Trust(config: PeerConfig & { readonly trust: Ed25519T
       throw refuseChannel(at, origin, errorText(error), error);
     }
   });
-  return { identity, crypto, channels, peerTlsRoots: [], warnings: [] };
+  const revocations = revocationsFile === undefined ? undefined : new RevocationsFile(revocationsFile, crypto);
+  await revocations?.refresh();
+  // Whoever begins without what it was told to heed would let in whom others keep out.
+  const [refusal] = revocations?.refusals ?? [];
+  if (refusal !== undefined) throw new GossipError("invalid-config", refusal);
+  return {
+    identity,
+    crypto,
+    channels,
+    peerTlsRoots: [],
+    get warnings() {
+      return revocations === undefined ? [] : [...revocations.refusals, ...revocations.strangers];
+    },
+    refresh: async () => (await revocations?.refresh()) ?? "same",
+  };
+}
+
+/** The file of revocation lists; those that were in force stay so until later ones replace them. */
+class RevocationsFile {
+  readonly #path: string;
+  readonly #crypto: Ed25519Crypto;
+  readonly #watch: FileWatch;
+  /** What is wrong with the file as it is now. */
+  refusals: readonly string[] = [];
+  /** Lists of organizations that we have nothing to do with. */
+  strangers: readonly string[] = [];
+
+  constructor(path: string, crypto: Ed25519Crypto) {
+    this.#path = path;
+    this.#crypto = crypto;
+    this.#watch = new FileWatch(path);
+  }
+
+  async refresh(): Promise<"same" | "changed" | "refused"> {
+    if (!(await this.#watch.hasChanged())) return "same";
+    const refusals: string[] = [];
+    const strangers: string[] = [];
+    let isChanged = false;
+    for (const list of await this.#read(refusals)) {
+      try {
+        if (this.#crypto.setRevocationList(list)) isChanged = true;
+      } catch (error) {
+        const isStranger = error instanceof GossipError && error.code === "not-found";
+        (isStranger ? strangers : refusals).push(`peer.revocations.file: ${errorText(error)} (${this.#path})`);
+      }
+    }
+    this.refusals = refusals;
+    this.strangers = strangers;
+    if (isChanged) return "changed";
+    return refusals.length + strangers.length > 0 ? "refused" : "same";
+  }
+
+  async #read(refusals: string[]): Promise<readonly Uint8Array[]> {
+    try {
+      return decodeRevocationLists(await readFile(this.#path, "utf8"));
+    } catch (error) {
+      refusals.push(`peer.revocations.file: expected a readable file with revocation lists: ${errorText(error)}`);
+      return [];
+    }
+  }
 }
 
 function fixedChannel(

@@ -17,6 +17,7 @@ import { errorText, GossipError, type WallClock, wallMillis } from "@gossip/runt
 import type { Ledger } from "@gossip/state";
 import type { DeliveryClientConfig, FabricTrust, PeerConfig } from "./config.js";
 import { isEndpoint } from "./endpoint.js";
+import { FileWatch } from "./file-watch.js";
 import { roleWarnings, tlsWarnings } from "./own-certificates.js";
 import { type ChannelTerms, overridden, refuseChannel, type Trust, type TrustedChannel } from "./trust.js";
 
@@ -26,7 +27,10 @@ export async function openFabricTrust(
   wall: WallClock,
 ): Promise<Trust> {
   const { localMspId, trust, tls, channels } = config;
-  const folder = await readFolder(trust.mspConfigPath, localMspId);
+  const watch = new FileWatch(trust.mspConfigPath);
+  await watch.hasChanged();
+  let folder = await readFolder(trust.mspConfigPath, localMspId);
+  let refusal: string | undefined;
   const crypto = new FabricCrypto({ folder, mspId: localMspId, wall });
   const trusted = channels.map(({ genesisBlock, origin }, at) => {
     try {
@@ -44,6 +48,7 @@ export async function openFabricTrust(
     },
     get warnings() {
       return [
+        ...(refusal === undefined ? [] : [refusal]),
         ...folder.warnings,
         ...trusted.flatMap(({ id, bundle }) => [
           ...bundle.warnings.map((warning) => `channel ${id}: ${warning}`),
@@ -57,6 +62,20 @@ export async function openFabricTrust(
         ...roleWarnings(folder),
         ...(tls === undefined ? [] : tlsWarnings(config, tls, wallMillis(wall))),
       ];
+    },
+    /** A revocation list or another administrator came into the MSP folder, as a rule. */
+    async refresh() {
+      if (!(await watch.hasChanged())) return "same";
+      try {
+        const next = await readFolder(trust.mspConfigPath, localMspId);
+        crypto.setLocalMsp(next);
+        folder = next;
+        refusal = undefined;
+        return "changed";
+      } catch (error) {
+        refusal = `the MSP folder has changed, and is used as it was: ${errorText(error)}`;
+        return "refused";
+      }
     },
   };
 }

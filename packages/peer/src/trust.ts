@@ -58,6 +58,12 @@ export interface Trust {
   readonly peerTlsRoots: readonly Uint8Array[];
   /** What an operator should know, and be told once. */
   readonly warnings: readonly string[];
+  /**
+   * Looks whether the files that trust comes from have changed, and puts in force what they say now: `changed` when
+   * identities have to be judged anew. `refused`: what they say cannot be in force, and all is as before; `warnings` say
+   * why. Never rejects.
+   */
+  refresh(): Promise<"same" | "changed" | "refused">;
 }
 
 /**
@@ -69,7 +75,7 @@ export async function openTrust(config: PeerConfig, wall: WallClock): Promise<Tr
   const trust =
     config.trust.type === "fabric"
       ? await openFabricTrust({ ...config, trust: config.trust }, wall)
-      : openEd25519Trust({ ...config, trust: config.trust }, wall);
+      : await openEd25519Trust({ ...config, trust: config.trust }, wall);
   const seen = new Set<string>();
   for (const [at, { id }] of trust.channels.entries()) {
     const { origin } = config.channels[at] ?? {};

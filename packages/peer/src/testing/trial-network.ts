@@ -6,11 +6,13 @@ import {
   type KeyPair,
   makeBlock,
   makeGenesisBlock,
+  makeRevocationList,
   makeTransaction,
+  pkiIdOfParts,
 } from "@gossip/crypto";
 import { orgId } from "@gossip/proto";
 import type { IdentityRole } from "@gossip/proto/ed25519";
-import { readBlock } from "@gossip/proto/fabric";
+import { readBlock, readSerializedIdentity } from "@gossip/proto/fabric";
 import { assert, systemRandom } from "@gossip/runtime";
 import type { Ed25519Trust, PeerConfig } from "../config.js";
 
@@ -75,6 +77,18 @@ export class TrialNetwork {
     return { type: "ed25519", identity, privateKey, organizations: [] };
   }
 
+  /** The list of those whom an organization has revoked; signed by another, or said of another, in tests of that. */
+  revocationList(
+    org: string,
+    number: bigint,
+    revoked: readonly Pick<Ed25519Trust, "identity">[],
+    signer = org,
+    said = org,
+  ): Uint8Array {
+    const rootPrivateKey = this.#root(signer).privateKey;
+    return makeRevocationList({ org: said, rootPrivateKey, number, revoked: revoked.map(pkiIdOf) });
+  }
+
   /** The configuration of a peer in the channel. */
   peerConfig(
     options: {
@@ -137,4 +151,10 @@ export class TrialNetwork {
     assert(root !== undefined, `expected one of ${[...this.#roots.keys()].join(", ")}, got ${org}`);
     return root;
   }
+}
+
+function pkiIdOf({ identity }: Pick<Ed25519Trust, "identity">) {
+  const serialized = readSerializedIdentity(identity);
+  assert(serialized.ok, "expected the identities of a trial network to decode");
+  return pkiIdOfParts(serialized.value.mspId, serialized.value.idBytes);
 }
