@@ -23,6 +23,7 @@ import { identities } from "./scenarios/identities.js";
 import { membership } from "./scenarios/membership.js";
 import { organizations } from "./scenarios/organizations.js";
 import { privateData } from "./scenarios/private-data.js";
+import { renewal } from "./scenarios/renewal.js";
 import { soak } from "./scenarios/soak.js";
 
 const storyTimeoutMs = 240_000;
@@ -58,7 +59,17 @@ const explained: readonly { readonly complaint: RegExp; readonly why: string }[]
 const skipV3 = binaries === undefined || !binaries.isV3;
 
 describe.sequential(`in a real Fabric network (skipped when ${skipReason})`, () => {
-  const all = [membership, forgetting, organizations, identities, blocks, privateData, configuration, hostility].flat();
+  const all = [
+    membership,
+    forgetting,
+    organizations,
+    identities,
+    renewal,
+    blocks,
+    privateData,
+    configuration,
+    hostility,
+  ].flat();
   for (const scenario of all) {
     const isV3 = scenario.shape.capability === "V3_0";
     for (const seat of scenario.seats.filter((one) => wantedSeats.has(one))) {

@@ -18,10 +18,13 @@ export interface Listing {
   readonly dead: ReadonlySet<PkiId>;
 }
 
-/** What a peer answered to those of its own organization who asked it for members, oldest first. */
-export function listings(said: readonly Said[], by: FabricPeer): readonly Listing[] {
+/**
+ * What a peer answered to those of an organization who asked it for members, oldest first. It may tell them of all that it
+ * knows of that organization, and of some others.
+ */
+export function listings(said: readonly Said[], by: FabricPeer, organization: string): readonly Listing[] {
   return said.flatMap(({ from, to, at, message }) => {
-    if (message.type !== "membership-response" || from !== by || to.organization !== by.organization) return [];
+    if (message.type !== "membership-response" || from !== by || to.organization !== organization) return [];
     const authors = (envelopes: readonly Envelope[]) =>
       new Set(envelopes.flatMap((envelope) => (authorOf(envelope) === undefined ? [] : [authorOf(envelope) as PkiId])));
     return [{ by, at, alive: authors(message.alive), dead: authors(message.dead) }];

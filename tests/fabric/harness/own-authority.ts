@@ -1,7 +1,7 @@
 /** Replaces what cryptogen made for an organization by certificates of an authority that the test holds. */
 
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import {
   issueCertificate,
   makeAuthority,
@@ -57,6 +57,11 @@ export class OwnAuthority {
     return makeMember(mspIdOf(this.#organization), certificate);
   }
 
+  /** Gives a peer a new certificate and key; it takes effect at its next start. */
+  renew({ folder }: { readonly folder: string }, options: Partial<TestCertificateOptions> = {}): void {
+    this.#writeIdentity(join(folder, "msp"), basename(folder), "peer", options);
+  }
+
   /** A list, PEM, that revokes one of `take` or `issue`, by its full name. */
   revoke(name: string): Uint8Array {
     const serial = this.#serials.get(name);
@@ -66,7 +71,11 @@ export class OwnAuthority {
 
   #writeMember(msp: string, name: string, role: TestRole): void {
     this.#writeAuthorities(msp);
-    const { pem, privateKey } = this.issue(name, role);
+    this.#writeIdentity(msp, name, role);
+  }
+
+  #writeIdentity(msp: string, name: string, role: TestRole, options: Partial<TestCertificateOptions> = {}): void {
+    const { pem, privateKey } = this.issue(name, role, options);
     write(join(msp, "signcerts"), `${name}-cert.pem`, pem);
     write(join(msp, "keystore"), "priv_sk", privateKeyPem(privateKey));
   }

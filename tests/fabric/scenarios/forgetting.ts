@@ -2,12 +2,9 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
-import { type Listing, listings, pkiIdOfPeer } from "../harness/eavesdropping.js";
-import type { FabricNetwork } from "../harness/network.js";
-import type { FabricPeer } from "../harness/peer.js";
 import { bothSeats, type Scenario } from "../harness/scenario.js";
 import { twoOrganizations } from "../harness/shape.js";
-import { until } from "../harness/until.js";
+import { memberOf, standings, waitForStanding } from "../harness/standing.js";
 import { waitForAbsence, waitForView } from "../harness/views.js";
 
 const viewPatienceMs = 30_000;
@@ -29,35 +26,6 @@ const quickForgetting = {
   CORE_PEER_GOSSIP_REQUESTWAITTIME: "750ms",
   CORE_PEER_GOSSIP_RESPONSEWAITTIME: "1s",
 };
-
-type Standing = "alive" | "dead" | "unknown";
-
-/** Waits until each of `observers` has told others that `member` stands so, by the last that it said. */
-async function waitForStanding(
-  { wire }: FabricNetwork,
-  observers: readonly FabricPeer[],
-  member: FabricPeer,
-  standing: Standing,
-  patienceMs: number,
-): Promise<void> {
-  const since = performance.now();
-  for (const observer of observers) {
-    let seen = "nothing";
-    const question = async () => {
-      const last = listings(wire.said, observer).at(-1);
-      if (last === undefined || last.at < since) return false;
-      seen = standingOf(last, member);
-      return seen === standing;
-    };
-    await until(`${observer.name} to tell of ${member.name} as ${standing}`, question, patienceMs, () => seen);
-  }
-}
-
-function standingOf({ alive, dead }: Listing, member: FabricPeer): Standing {
-  const pkiId = pkiIdOfPeer(member);
-  if (alive.has(pkiId)) return "alive";
-  return dead.has(pkiId) ? "dead" : "unknown";
-}
 
 export const forgetting: readonly Scenario[] = [
   {
@@ -81,18 +49,18 @@ export const forgetting: readonly Scenario[] = [
       await Promise.all([lost.kill(), lostSeat.kill()]);
       await waitForAbsence(stay, lost, expiryMs + slackMs);
       await waitForAbsence(stay, lostSeat, expiryMs + slackMs);
-      for (const gone of [lost, lostSeat]) await waitForStanding(network, stay, gone, "dead", slackMs);
-      for (const gone of [lost, lostSeat]) await waitForStanding(network, stay, gone, "unknown", ttlMs + slackMs);
+      for (const gone of [lost, lostSeat]) await waitForStanding(network, stay, memberOf(gone), "dead", slackMs);
+      for (const gone of [lost, lostSeat])
+        await waitForStanding(network, stay, memberOf(gone), "unknown", ttlMs + slackMs);
 
       // As long as that again, in which nobody takes it from a slower one.
       const since = performance.now();
       await delay(ttlMs);
       for (const observer of stay) {
-        const told = listings(network.wire.said, observer).filter(({ at }) => at > since);
-        expect(told.length, `answers of ${observer.name}`).toBeGreaterThan(1);
         for (const gone of [lost, lostSeat]) {
-          const standings = new Set(told.map((listing) => standingOf(listing, gone)));
-          expect([...standings], `what ${observer.name} tells of ${gone.name}`).toEqual(["unknown"]);
+          const told = standings(network, observer, memberOf(gone), since);
+          expect(told.length, `answers of ${observer.name}`).toBeGreaterThan(1);
+          expect([...new Set(told)], `what ${observer.name} tells of ${gone.name}`).toEqual(["unknown"]);
         }
       }
 
@@ -126,7 +94,7 @@ export const forgetting: readonly Scenario[] = [
       await Promise.all([anchor.kill(), foreign.kill()]);
       for (const gone of [anchor, foreign]) await waitForAbsence(stay, gone, expiryMs + slackMs);
       await delay(ttlMs + slackMs);
-      await waitForStanding(network, stay, anchor, "dead", slackMs);
+      await waitForStanding(network, stay, memberOf(anchor), "dead", slackMs);
 
       // Neither can dial: who sees them again has found them.
       for (const peer of all) {

@@ -1,0 +1,104 @@
+/** Peers that come back with a new certificate (protocol pages 02 §8, 04 §13.3). */
+
+import { setTimeout as delay } from "node:timers/promises";
+import type { FabricPeer } from "../harness/peer.js";
+import { bothSeats, quickMembership, type Scenario, type Stage } from "../harness/scenario.js";
+import { twoOrganizations } from "../harness/shape.js";
+import { memberOf, waitForStanding } from "../harness/standing.js";
+import { waitForAbsence, waitForView } from "../harness/views.js";
+
+const viewPatienceMs = 30_000;
+/**
+ * How long a former identity may stay. A Go peer notices when the old one has fallen silent, and it has pinged the
+ * endpoint and asked who is there: expiry, a round of reconnecting, and some for the answer that tells of it.
+ */
+const successionPatienceMs = 30_000;
+/** How long the certificates are good that expire in the story; a network is up and talking by then. */
+const shortLifeMs = 45_000;
+const expiryPatienceMs = 15_000;
+
+/** Starts a place anew with a new identity of the same authority, and waits until nobody knows the old one. */
+async function renewed(stage: Stage, peer: FabricPeer, all: readonly FabricPeer[], restart: () => Promise<void>) {
+  const { network } = stage;
+  const others = all.filter((one) => one !== peer);
+  const former = memberOf(peer);
+  await peer.stop();
+  stage.authority("Org1").renew(peer);
+  await restart();
+  await waitForStanding(network, others, memberOf(peer), "alive", viewPatienceMs);
+  await waitForStanding(network, others, former, "unknown", successionPatienceMs);
+  await waitForView(all, all, { patienceMs: viewPatienceMs });
+  await network.submit(2);
+  const height = Math.max(...(await Promise.all(others.map((one) => one.height()))));
+  await network.settled(all, height);
+}
+
+export const renewal: readonly Scenario[] = [
+  {
+    name: "peers of an organization get new certificates one by one, and the old ones are gone from all others",
+    shape: twoOrganizations,
+    seats: bothSeats,
+    isWired: true,
+    peerEnv: quickMembership,
+    authorities: { Org1: "root" },
+    async run(stage) {
+      const { network } = stage;
+      const [anchorSeat, leader] = [network.peer("Org1", 0), network.peer("Org1", 1)];
+      const [seat, follower] = [network.peer("Org1", 2), network.peer("Org1", 3)];
+      const foreign = network.peer("Org2", 0);
+      const all = [anchorSeat, leader, seat, follower, foreign];
+      await network.startOrderers();
+      await stage.sit(anchorSeat);
+      await leader.start({ leader: true });
+      await stage.sit(seat);
+      await follower.start();
+      await foreign.start({ leader: true });
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+      await renewed(stage, follower, all, () => follower.start());
+      await renewed(stage, seat, all, () => stage.sit(seat));
+      await renewed(stage, anchorSeat, all, () => stage.sit(anchorSeat));
+    },
+  },
+  {
+    name: "whose certificate expires is gone at once, and welcome with a new one",
+    shape: twoOrganizations,
+    seats: bothSeats,
+    isWired: true,
+    peerEnv: quickMembership,
+    authorities: { Org1: "root" },
+    async run(stage) {
+      const { network } = stage;
+      const [leader, observer] = [network.peer("Org1", 0), network.peer("Org1", 1)];
+      const [running, stopped] = [network.peer("Org1", 2), network.peer("Org1", 3)];
+      const foreign = network.peer("Org2", 0);
+      const stay = [leader, observer, foreign];
+      const expiring = [running, stopped];
+      const all = [...stay, ...expiring];
+      await network.startOrderers();
+      await leader.start({ leader: true });
+      await foreign.start({ leader: true });
+      await stage.sit(observer);
+      const expiry = Date.now() + shortLifeMs;
+      for (const peer of expiring) stage.authority("Org1").renew(peer, { notAfterMs: expiry });
+      await stage.sit(running);
+      await stopped.start();
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+      await stopped.kill();
+      const former = expiring.map(memberOf);
+      await delay(Math.max(0, expiry - Date.now()));
+      for (const peer of expiring) await waitForAbsence(stay, peer, expiryPatienceMs);
+      for (const member of former) await waitForStanding(network, stay, member, "unknown", expiryPatienceMs);
+      await network.submit(2);
+      await network.settled(stay, 3);
+
+      await running.stop();
+      for (const peer of expiring) stage.authority("Org1").renew(peer);
+      await stage.sit(running);
+      await stopped.start();
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+      await network.submit(2);
+      await network.settled(all, 5);
+      for (const member of former) await waitForStanding(network, stay, member, "unknown", expiryPatienceMs);
+    },
+  },
+];
