@@ -33,7 +33,7 @@ async function createPair(): Promise<TransportPair> {
 }
 
 /** Two hosts and a stream between them; `far.got` and `near.got` tell what each end saw, and when. */
-async function connected(options: { readonly breakAfterMs?: number } = {}) {
+async function connected(options: { readonly breakAfterMs?: number; readonly windowBytes?: number } = {}) {
   const clock = new VirtualClock();
   const latencyMs = { min: 5, max: 5 };
   const network = new SimNetwork({ clock, random: seededRandom(1), latencyMs, ...options });
@@ -121,6 +121,71 @@ describe("The simulated network", () => {
     network.lose("b:1", "a:1");
     clock.runUntil(300);
     expect([near.got, far.got]).toEqual([["200 error connection lost"], ["200 error connection lost"]]);
+  });
+
+  test("a stalled host gets everything when it goes on: first its overdue timers, then what the network brought", async () => {
+    const { clock, network, far, near } = await connected();
+    const b = network.clock("b:1");
+    for (const at of [250, 220, 900]) b.schedule(at, () => far.got.push(`${clock.now()} timer ${at}`));
+    network.stall("b:1", 400);
+    near.stream.send(say(1));
+    near.stream.send(say(2));
+    clock.runUntil(499);
+    expect(far.got).toEqual([]);
+    clock.runUntil(1_000);
+    expect(far.got).toEqual(["500 timer 220", "500 timer 250", "500 message 1", "500 message 2", "900 timer 900"]);
+  });
+
+  test("a stalled host is written to until its window is full, and what it sent before arrives", async () => {
+    const { clock, network, far, near } = await connected({ windowBytes: 10 });
+    far.stream.send(say(9));
+    network.stall("b:1", 400);
+    expect(near.stream.send(new Uint8Array(8))).toBe(true);
+    expect(near.stream.send(new Uint8Array(8))).toBe(false);
+    clock.runUntil(400);
+    expect(near.got).toEqual(["105 message 9"]);
+    clock.runUntil(1_000);
+    expect(near.got).toEqual(["105 message 9", "500 drain"]);
+  });
+
+  test("a stalled host answers neither dials nor pings, and its own time out before their answers are read", async () => {
+    const { clock, network, transports } = await connected();
+    const results: string[] = [];
+    const note = (what: string) => (result: { readonly ok: boolean }) =>
+      results.push(`${clock.now()} ${what} ${result.ok}`);
+    transports.b.dial("a:1", 300, note("dial by b"));
+    network.stall("b:1", 400);
+    transports.a.dial("b:1", 300, note("dial"));
+    transports.a.ping("b:1", 200, note("ping"));
+    clock.runUntil(600);
+    expect(results).toEqual(["300 ping false", "400 dial false", "500 dial by b false"]);
+    transports.a.dial("b:1", 300, note("dial"));
+    clock.runUntil(1_000);
+    expect(results.at(-1)).toBe("610 dial true");
+  });
+
+  test("a connection breaks when one end stalls for too long, and that end learns of it last", async () => {
+    const { clock, network, far, near } = await connected({ breakAfterMs: 1_000 });
+    network.stall("b:1", 999);
+    clock.runUntil(2_000);
+    expect([near.got, far.got]).toEqual([[], []]);
+    network.stall("b:1", 5_000);
+    clock.runUntil(10_000);
+    expect(near.got).toEqual(["3000 error no answer to keepalive"]);
+    expect(far.got).toEqual(["7000 error no answer to keepalive"]);
+  });
+
+  test("a stalled host that crashes does not go on, and its successor does not stand still", async () => {
+    const { clock, network, transports } = await connected();
+    network.clock("b:1").schedule(200, () => expect.unreachable("a timer of the old life"));
+    network.stall("b:1", 400);
+    clock.runUntil(300);
+    network.crash("b:1");
+    network.transport("b:1").listen(() => {});
+    const results: string[] = [];
+    transports.a.dial("b:1", 300, ({ ok }) => results.push(`${clock.now()} ${ok}`));
+    clock.runUntil(1_000);
+    expect(results).toEqual(["310 true"]);
   });
 
   test("a host that crashed is told nothing of its old life, and its endpoint can be taken again", async () => {

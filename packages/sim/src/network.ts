@@ -2,13 +2,18 @@
  * A network that exists only in virtual time: the transport port of `@gossip/comm` over simulated streams.
  *
  * Streams behave like TCP: bytes arrive in order or the connection breaks; nothing is lost in the middle. A partition
- * stalls what crosses it, and breaks a stream that stalls longer than `breakAfterMs`, as keepalives would.
- * Vocabulary of faults: partition, heal, delay, lose (a connection), crash, restart.
+ * holds what crosses it, and breaks a stream that is held longer than `breakAfterMs`, as keepalives would. A stopped
+ * process (`stall`) still takes what its kernel can hold: others may write to it until the window is full, and dials to it
+ * end without an answer.
+ * Vocabulary of faults: partition, heal, delay, lose (a connection), stall, crash, restart.
  */
 
-import type { DialResult, PingResult, Stream, StreamEnd, StreamHandlers, Transport } from "@gossip/comm";
+import type { DialResult, PingResult, Transport } from "@gossip/comm";
 import { sha256 } from "@gossip/crypto";
 import { type Clock, fraction, GossipError, type Millis, type Random, type Timer } from "@gossip/runtime";
+import type { Host } from "./host.js";
+import { Link, type SimStream } from "./link.js";
+import { Process } from "./process.js";
 import { Trace } from "./trace.js";
 
 /** How the simulated network behaves; clock and random source come from outside, so that a run can be repeated. */
@@ -21,14 +26,6 @@ export interface SimNetworkOptions {
   readonly breakAfterMs?: Millis;
   /** Bytes on their way, per stream and direction, after which a sender is asked to wait. Default 1 MiB. */
   readonly windowBytes?: number;
-}
-
-interface Host {
-  readonly endpoint: string;
-  readonly streams: Set<SimStream>;
-  onStream: ((stream: Stream) => void) | undefined;
-  /** Grows with each crash, so that what was scheduled before does not reach the next life. */
-  life: number;
 }
 
 /** @example
@@ -51,8 +48,7 @@ export class SimNetwork {
 
   /** The transport of the host at this endpoint. A host that was closed or crashed can be opened again. */
   transport(endpoint: string): Transport {
-    const host: Host = this.#hosts.get(endpoint) ?? { endpoint, streams: new Set(), onStream: undefined, life: 0 };
-    this.#hosts.set(endpoint, host);
+    const host = this.#host(endpoint);
     return {
       secure: true,
       dial: (target, timeoutMs, onResult) => this.#dial(host, target, timeoutMs, onResult),
@@ -69,18 +65,46 @@ export class SimNetwork {
     };
   }
 
+  /** The clock of the process at this endpoint, whose timers are held while it is stalled. */
+  clock(endpoint: string): Clock {
+    return this.#host(endpoint).process.clock;
+  }
+
+  /** Stops the process at this endpoint for so long, as SIGSTOP and SIGCONT would. */
+  stall(endpoint: string, durationMs: Millis): void {
+    this.#fault(`stall ${endpoint} ${durationMs}`);
+    const { clock } = this.#options;
+    const host = this.#host(endpoint);
+    if (host.process.isStopped) return;
+    const { life } = host;
+    host.process.stop();
+    this.#watchLinks();
+    clock.schedule(clock.now() + durationMs, () => {
+      if (host.life !== life) return;
+      this.#fault(`resume ${endpoint}`);
+      host.process.resume();
+      this.#watchLinks();
+    });
+  }
+
+  isStalled(endpoint: string): boolean {
+    return this.#hosts.get(endpoint)?.process.isStopped ?? false;
+  }
+
   /** Cuts the network into groups that do not reach each other. Hosts that are not named form a group of their own. */
   partition(groups: readonly (readonly string[])[]): void {
     this.#fault(`partition ${groups.map((group) => group.join(",")).join(" | ")}`);
     this.#sides = new Map(groups.flatMap((group, side) => group.map((endpoint) => [endpoint, side + 1] as const)));
-    for (const link of this.#links) if (this.isCut(link.a, link.b)) link.stall();
+    for (const link of this.#links) if (this.isCut(link.a, link.b)) link.hold();
+    this.#watchLinks();
   }
 
   /** Joins all groups again; stalled streams go on. */
   heal(): void {
     this.#fault("heal");
     this.#sides = new Map();
-    for (const link of this.#links) link.resume();
+    for (const link of this.#links) link.release();
+    this.#watchLinks();
   }
 
   /** Delays every message by this much more, from now on. */
@@ -104,12 +128,30 @@ export class SimNetwork {
     if (host === undefined) return;
     host.life++;
     host.onStream = undefined;
+    host.process.end();
     for (const link of [...this.#links]) if (link.a === endpoint || link.b === endpoint) link.break("connection reset");
     host.streams.clear();
   }
 
   isCut(a: string, b: string): boolean {
     return (this.#sides.get(a) ?? 0) !== (this.#sides.get(b) ?? 0);
+  }
+
+  #host(endpoint: string): Host {
+    const known = this.#hosts.get(endpoint);
+    if (known !== undefined) return known;
+    const process = new Process(this.#options.clock);
+    const certHash = sha256(new TextEncoder().encode(`certificate of ${endpoint}`));
+    const host: Host = { endpoint, streams: new Set(), process, certHash, onStream: undefined, life: 0 };
+    this.#hosts.set(endpoint, host);
+    return host;
+  }
+
+  /** Keepalives go unanswered where the network is cut or one end is stopped. */
+  #watchLinks(): void {
+    for (const link of this.#links) {
+      link.watch(this.isCut(link.a, link.b) || this.isStalled(link.a) || this.isStalled(link.b));
+    }
   }
 
   #fault(what: string): void {
@@ -124,28 +166,42 @@ export class SimNetwork {
   #dial(from: Host, target: string, timeoutMs: Millis, onResult: (result: DialResult) => void): Timer {
     const { clock } = this.#options;
     const start = clock.now();
-    const { life } = from;
+    const { life, process } = from;
     const [there, back] = [this.#latency(), this.#latency()];
-    let pending: Timer;
+    const noAnswer: DialResult = { ok: false, detail: `no answer from ${target} in ${timeoutMs} ms` };
     let opened: SimStream | undefined;
-    const settle = (at: Millis, result: () => DialResult) => {
-      pending = clock.schedule(at, () => from.life === life && onResult(result()));
+    let arriving: Timer | undefined;
+    let isSettled = false;
+    const settle = (result: DialResult) => {
+      if (isSettled) return;
+      isSettled = true;
+      arriving?.cancel();
+      timeout.cancel();
+      if (!result.ok) opened?.close();
+      if (from.life === life) onResult(result);
     };
-    pending = clock.schedule(start + there, () => {
+    // A timer of the dialler: when it was stopped for longer, this comes before what the network has brought meanwhile.
+    const timeout = process.clock.schedule(start + timeoutMs, () => settle(noAnswer));
+    const connecting = clock.schedule(start + there, () => {
       const host = this.#hosts.get(target);
-      if (this.isCut(from.endpoint, target)) {
-        return settle(start + timeoutMs, () => ({ ok: false, detail: `no answer from ${target} in ${timeoutMs} ms` }));
-      }
+      if (this.isCut(from.endpoint, target)) return;
       if (host?.onStream === undefined) {
-        return settle(start + there + back, () => ({ ok: false, detail: `connection to ${target} refused` }));
+        const refused: DialResult = { ok: false, detail: `connection to ${target} refused` };
+        arriving = process.onNetwork(start + there + back, () => settle(refused));
+        return;
       }
+      // Its kernel takes the connection, but nobody answers in TLS.
+      if (host.process.isStopped) return;
       const stream = this.#open(from, host);
       opened = stream;
-      settle(start + there + back, () => ({ ok: true, stream }));
+      arriving = process.onNetwork(start + there + back, () => settle({ ok: true, stream }));
     });
     return {
       cancel: () => {
-        pending.cancel();
+        isSettled = true;
+        connecting.cancel();
+        arriving?.cancel();
+        timeout.cancel();
         opened?.close();
       },
     };
@@ -153,20 +209,19 @@ export class SimNetwork {
 
   #ping(from: Host, target: string, timeoutMs: Millis, onResult: (result: PingResult) => void): Timer {
     const { clock } = this.#options;
-    const { life } = from;
-    const isReachable = !this.isCut(from.endpoint, target);
+    const { life, process } = from;
+    const isReachable = !this.isCut(from.endpoint, target) && !this.isStalled(target);
     const isUp = this.#hosts.get(target)?.onStream !== undefined;
-    const at = clock.now() + (isReachable ? this.#latency() + this.#latency() : timeoutMs);
     const detail = isReachable ? `connection to ${target} refused` : `no answer from ${target} in ${timeoutMs} ms`;
-    return clock.schedule(
-      at,
-      () => from.life === life && onResult(isReachable && isUp ? { ok: true } : { ok: false, detail }),
-    );
+    const result: PingResult = isReachable && isUp ? { ok: true } : { ok: false, detail };
+    const settle = () => from.life === life && onResult(result);
+    if (!isReachable) return process.clock.schedule(clock.now() + timeoutMs, settle);
+    return process.onNetwork(clock.now() + this.#latency() + this.#latency(), settle);
   }
 
   #open(dialer: Host, listener: Host): SimStream {
     const { clock, breakAfterMs, windowBytes } = this.#options;
-    const link: Link = new Link(dialer.endpoint, listener.endpoint, {
+    const link: Link = new Link(dialer, listener, {
       clock,
       trace: this.trace,
       breakAfterMs,
@@ -184,189 +239,4 @@ export class SimNetwork {
     listener.onStream?.(link.inbound);
     return link.outbound;
   }
-}
-
-interface LinkOptions {
-  readonly clock: Clock;
-  readonly trace: Trace;
-  readonly breakAfterMs: Millis;
-  readonly windowBytes: number;
-  latency(): Millis;
-  onEnd(streams: readonly SimStream[]): void;
-}
-
-/** The two ends of one connection and what is under way between them. */
-class Link {
-  readonly outbound: SimStream;
-  readonly inbound: SimStream;
-  readonly a: string;
-  readonly b: string;
-  readonly options: LinkOptions;
-  #breaking: Timer | undefined;
-  isStalled = false;
-
-  constructor(a: string, b: string, options: LinkOptions) {
-    this.a = a;
-    this.b = b;
-    this.options = options;
-    this.outbound = new SimStream(this, "outbound", a, b);
-    this.inbound = new SimStream(this, "inbound", b, a);
-    this.outbound.other = this.inbound;
-    this.inbound.other = this.outbound;
-  }
-
-  stall(): void {
-    if (this.isStalled) return;
-    this.isStalled = true;
-    const { clock, breakAfterMs } = this.options;
-    this.#breaking = clock.schedule(clock.now() + breakAfterMs, () => this.break("no answer to keepalive"));
-    // What is on its way is held too.
-    for (const stream of [this.outbound, this.inbound]) stream.flush();
-  }
-
-  resume(): void {
-    if (!this.isStalled) return;
-    this.isStalled = false;
-    this.#breaking?.cancel();
-    for (const stream of [this.outbound, this.inbound]) stream.flush();
-  }
-
-  break(detail: string): void {
-    this.#breaking?.cancel();
-    for (const stream of [this.outbound, this.inbound]) stream.break({ ok: false, detail });
-    this.options.onEnd([this.outbound, this.inbound]);
-  }
-}
-
-type InFlight = { readonly bytes: Uint8Array } | { readonly end: StreamEnd };
-
-class SimStream implements Stream {
-  readonly direction: "outbound" | "inbound";
-  readonly remoteAddress: string;
-  readonly remoteTlsCertHash: Uint8Array;
-  readonly localTlsCertHash: Uint8Array;
-  readonly #link: Link;
-  readonly #local: string;
-  other!: SimStream;
-  #handlers: StreamHandlers | undefined;
-  /** Sent to this end, in order; each is delivered when its time has come and the ones before it are. */
-  readonly #arriving: { readonly at: Millis; readonly item: InFlight }[] = [];
-  #arrivingBytes = 0;
-  #lastAt: Millis = 0;
-  #reading = true;
-  #isFull = false;
-  #timer: Timer | undefined;
-  /** `closing` from our own close in order on, until the other side has ended too. */
-  #state: "open" | "closing" | "ended" = "open";
-  /** With what this side ends now, without waiting for anything under way. */
-  #brokenBy: StreamEnd | undefined;
-
-  constructor(link: Link, direction: "outbound" | "inbound", local: string, remote: string) {
-    this.#link = link;
-    this.direction = direction;
-    this.#local = local;
-    this.remoteAddress = remote;
-    this.localTlsCertHash = certHash(local);
-    this.remoteTlsCertHash = certHash(remote);
-  }
-
-  start(handlers: StreamHandlers): void {
-    this.#handlers = handlers;
-    this.flush();
-  }
-
-  send(bytes: Uint8Array): boolean {
-    if (this.#state !== "open" || this.#brokenBy !== undefined) return true;
-    // A copy, as on a real wire: what the sender does with its buffer later is not seen by the receiver.
-    this.other.#enqueue({ bytes: new Uint8Array(bytes) });
-    this.other.#isFull = this.other.#arrivingBytes > this.#link.options.windowBytes;
-    return !this.other.#isFull;
-  }
-
-  setReading(reading: boolean): void {
-    this.#reading = reading;
-    if (reading) this.flush();
-  }
-
-  close(error?: string): void {
-    if (this.#state === "ended" || this.#brokenBy !== undefined) return;
-    if (error !== undefined) {
-      this.other.#enqueue({ end: { ok: false, detail: error } });
-      this.break({ ok: false, detail: error });
-    } else if (this.#state === "open") {
-      this.#state = "closing";
-      this.other.#enqueue({ end: { ok: true, detail: "closed by the other side" } });
-    }
-  }
-
-  /** Ends this side now, whatever is under way. */
-  break(end: StreamEnd): void {
-    if (this.#state === "ended" || this.#brokenBy !== undefined) return;
-    this.#brokenBy = end;
-    this.flush();
-  }
-
-  /** Delivers what is due, or arranges to be woken when the next is. */
-  flush(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    if (this.#handlers === undefined || this.#state === "ended") return;
-    const { clock } = this.#link.options;
-    const end = this.#brokenBy;
-    if (end !== undefined) {
-      this.#timer = clock.schedule(clock.now(), () => this.#end(end));
-      return;
-    }
-    const next = this.#arriving[0];
-    if (next === undefined || this.#link.isStalled) return;
-    const isUrgent = "end" in next.item && !next.item.end.ok;
-    if (!this.#reading && !isUrgent) return;
-    this.#timer = clock.schedule(next.at, () => this.#deliver());
-  }
-
-  #enqueue(item: InFlight): void {
-    if (this.#state === "ended") return;
-    const { clock, latency } = this.#link.options;
-    this.#lastAt = Math.max(this.#lastAt, clock.now() + latency());
-    this.#arriving.push({ at: this.#lastAt, item });
-    if ("bytes" in item) this.#arrivingBytes += item.bytes.length;
-    if (this.#arriving.length === 1) this.flush();
-  }
-
-  #deliver(): void {
-    const next = this.#arriving.shift();
-    if (next === undefined) return;
-    if ("end" in next.item) return this.#onOtherEnd(next.item.end);
-    const { bytes } = next.item;
-    const { clock, trace, windowBytes } = this.#link.options;
-    trace.add({ at: clock.now(), what: "deliver", from: this.remoteAddress, to: this.#local, bytes });
-    this.#arrivingBytes -= bytes.length;
-    this.#handlers?.onMessage(bytes);
-    if (this.#isFull && this.#arrivingBytes <= windowBytes / 2) {
-      this.#isFull = false;
-      const sender = this.other;
-      clock.schedule(clock.now(), () => sender.#state === "open" && sender.#handlers?.onDrain());
-    }
-    this.flush();
-  }
-
-  /** Who is told of an end in order ends too, after what it has sent; who has begun is done then. */
-  #onOtherEnd(end: StreamEnd): void {
-    if (this.#state === "closing" && end.ok) return this.#end({ ok: true, detail: "closed" });
-    if (this.#state === "open" && end.ok) this.other.#enqueue({ end });
-    this.#end(end);
-  }
-
-  #end(end: StreamEnd): void {
-    const { clock, trace, onEnd } = this.#link.options;
-    trace.add({ at: clock.now(), what: "end", from: this.remoteAddress, to: this.#local });
-    this.#state = "ended";
-    this.#arriving.length = 0;
-    if (this.other.#state === "ended") onEnd([this, this.other]);
-    this.#handlers?.onEnd(end);
-  }
-}
-
-function certHash(endpoint: string): Uint8Array {
-  return sha256(new TextEncoder().encode(`certificate of ${endpoint}`));
 }

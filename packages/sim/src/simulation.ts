@@ -136,6 +136,11 @@ export class Simulation {
     node.channel = undefined;
   }
 
+  /** Stops a node's process for so long: its timers do not fire, nobody gets an answer, and then all comes at once. */
+  stall(node: SimNode, durationMs: Millis): void {
+    this.network.stall(node.endpoint, durationMs);
+  }
+
   /** Starts a node, for the first time or after a crash. */
   async restart(node: SimNode): Promise<void> {
     assert(node.node === undefined, `expected ${node.name} to be down`);
@@ -151,7 +156,7 @@ export class Simulation {
       externalEndpoint: this.#options.visible === false ? "" : endpoint,
       bootstrap: [(peers[0] as SimNode).endpoint],
       config: this.#options.config ?? {},
-      clock: this.clock,
+      clock: this.network.clock(endpoint),
       wall: this.clock,
       random: seededRandom(this.random.uint64()),
       log: (this.#options.log ?? silentLogger).child(node.name),
