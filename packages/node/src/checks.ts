@@ -8,17 +8,10 @@ import {
   verifyMessage,
 } from "@gossip/crypto";
 import type { Discovery, DiscoveryInput } from "@gossip/discovery";
-import type {
-  AliveMessage,
-  DecodeFailure,
-  Envelope,
-  GossipMessage,
-  LeadershipMessage,
-  PkiId,
-  StateInfo,
-} from "@gossip/proto";
+import type { DecodeFailure, Envelope, GossipMessage, PkiId, StateInfo } from "@gossip/proto";
 import type { Pull, PullInput } from "@gossip/pull";
 import { type Clock, type MaybePromise, type WallClock, whenDone } from "@gossip/runtime";
+import { Allowances, maxPeersInQuota, type News } from "./allowances.js";
 import type { ChannelShell } from "./channel.js";
 import type { GossipConfig } from "./config.js";
 import { eachPart } from "./parts.js";
@@ -45,19 +38,18 @@ export type GateDropReason =
   | "too-many-parts"
   /** Parts that stand behind a forged one, and are not looked at. */
   | "after-forgery"
-  /** A block in an answer that stands behind a config block of it, which has to be in force first; it is asked for again. */
+  /** A block in an answer that stands behind one that changes, or may change, by what it is judged; it is asked for again. */
   | "behind-config"
   /** A block with so much beside it that carrying it would cost more than the block. */
   | "padded"
-  /** A peer asks, or an author publishes, more often than anybody needs to. */
+  /** A peer asks, or an author publishes, more often than anybody needs to; or a peer has sent too much that was refused. */
   | "too-often"
   /** Private data that the host program did not take; its sender is told. */
   | "not-stored"
   /** A question for private data that the host program could not look up; it is answered empty. */
   | "not-answered"
   /** Private data that was asked for and does not fit into one answer. */
-  | "answer-too-large"
-  | "not-served";
+  | "answer-too-large";
 
 export interface GateOptions {
   readonly crypto: MessageCryptoService;
@@ -91,22 +83,21 @@ export interface GateDrop {
 /** A message that is verified; or why it goes no further, which is counted by then. */
 export type Checked<M extends GossipMessage> = Verified<M> | "dropped" | "forged";
 
-/** Peers whose questions and hints are counted. */
-export const maxPeersInQuota = 20_000;
-
 /** What the parts of the gate share: signatures of authors, bounds of work, and the account of what was dropped. */
 export class Checks {
   readonly #options: GateOptions;
   readonly #questions: Quota;
+  readonly #allowances: Allowances;
 
   constructor(options: GateOptions) {
     this.#options = options;
     const { maxQuestionsPerSecond: burst } = options.config;
     this.#questions = new Quota({ burst, refillMs: 1_000 / burst, maxKeys: maxPeersInQuota });
+    this.#allowances = new Allowances(options.config.maxNewsPerSecond);
   }
 
   /** Checks the author's signature with the identity that is known for it. */
-  verify<M extends AliveMessage | StateInfo | LeadershipMessage>(
+  verify<M extends News>(
     message: M,
     envelope: Envelope,
     author: PkiId,
@@ -115,9 +106,28 @@ export class Checks {
     const { crypto, identities, clock } = this.#options;
     const identity = identities.get(author, clock.now());
     if (identity === undefined) return this.drop(from, "unknown-identity");
+    const what = `${message.type} message of ${author}`;
+    if (!this.#allowances.mayHear(message, clock.now())) return this.drop(from, "too-often", what);
+    if (!this.mayCheck(from, what)) return "dropped";
     return whenDone(verifyMessage(message, envelope, identity, crypto), (result): Checked<M> => {
-      return result.ok ? result.verified : this.refuse(from, result, `${message.type} message of ${author}`);
+      if (!result.ok) return this.refuse(from, result, what);
+      this.#allowances.heard(message, clock.now());
+      return result.verified;
     });
+  }
+
+  /** Whether the peer may cost another look at a signature or an identity; more than anybody honest needs is dropped. */
+  mayCheck(from: ConnectionInfo, what: string): boolean {
+    const isAllowed = this.#allowances.mayCheck(from.pkiId, this.#options.clock.now());
+    if (!isAllowed) this.drop(from, "too-often", what);
+    return isAllowed;
+  }
+
+  /** Whether a block that the peer pushes is looked at; not when too many before it were refused. */
+  mayPushBlock(from: ConnectionInfo): boolean {
+    const isAllowed = this.#allowances.mayPushBlock(from.pkiId, this.#options.clock.now());
+    if (!isAllowed) this.drop(from, "too-often", "refused blocks");
+    return isAllowed;
   }
 
   /** Whether the peer may ask this now; what is asked too often is dropped, for each answer costs more than its question. */
@@ -155,8 +165,12 @@ export class Checks {
     refused: "message" | "block" = "message",
   ): "dropped" | "forged" {
     this.#options.onDropped({ reason, from, refused, detail: `${what}: ${detail}`, count: 1 });
+    const now = this.#options.clock.now();
+    if (refused === "block") this.#allowances.blockRefused(from.pkiId, now);
     // Identities run out, and trust differs from peer to peer; but a signature is as good for one as for another.
-    return reason === "bad-signature" || reason === "unsigned" ? "forged" : "dropped";
+    if (reason !== "bad-signature" && reason !== "unsigned") return "dropped";
+    this.#allowances.forged(from.pkiId, now);
+    return "forged";
   }
 }
 

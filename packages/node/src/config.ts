@@ -55,6 +55,17 @@ export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
   /** `peer.gossip.state.*`. */
   readonly state: StateConfig;
   /**
+   * Blocks below the newest committed one that are offered to members of the organization that missed them; more helps those
+   * that were away for longer and costs memory. Fabric peers take no more than theirs at a time, so not above that.
+   * @default 10
+   */
+  readonly maxBlockCountToStore: number;
+  /**
+   * Bytes of blocks kept for that, per channel; the lowest make room.
+   * @default 67_108_864 (64 MiB)
+   */
+  readonly maxBlockWindowBytes: number;
+  /**
    * Shortest distance between two publications of our state info. Less tells heights sooner and costs a signature and
    * `propagatePeerNum` messages each. `Infinity`: state infos are published and asked for in fixed periods alone.
    * @default 250
@@ -76,6 +87,13 @@ export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
    * @default 20
    */
   readonly maxQuestionsPerSecond: number;
+  /**
+   * Alive messages of one author, and its state infos and leadership messages in one channel, that are taken per second, ten
+   * seconds' worth at once. More lets one member cost more signatures; a Fabric peer makes one of each in some seconds, ours
+   * at most some per second.
+   * @default 10
+   */
+  readonly maxNewsPerSecond: number;
   /**
    * Pushes of private data and questions for it, of one peer, that are worked on at a time; further ones wait on its connection.
    * @default 16
@@ -117,10 +135,13 @@ export const gossipDefaults: GossipConfig = Object.freeze({
   membershipTrackerIntervalMs: 5_000,
   leaderAliveThresholdMs: 10_000,
   state: stateDefaults,
+  maxBlockCountToStore: 10,
+  maxBlockWindowBytes: 64 * 1024 * 1024,
   minStateInfoGapMs: 250,
   maxStateInfoBytes: 65_536,
   maxSnapshotBytes: 4 * 1024 * 1024,
   maxQuestionsPerSecond: 20,
+  maxNewsPerSecond: 10,
   maxPrivateDataTasks: 16,
   maxPrivateDataDigests: 10_000,
   maxPrivateDataBytes: 50 * 1024 * 1024,
@@ -158,10 +179,13 @@ const leastValues = [
   ["requestStateInfoIntervalMs", 1],
   ["membershipTrackerIntervalMs", 1],
   ["leaderAliveThresholdMs", 1],
+  ["maxBlockCountToStore", 1],
+  ["maxBlockWindowBytes", 1],
   ["minStateInfoGapMs", 1],
   ["maxStateInfoBytes", 1],
   ["maxSnapshotBytes", 1],
   ["maxQuestionsPerSecond", 1],
+  ["maxNewsPerSecond", 1],
   ["maxPrivateDataTasks", 1],
   ["maxPrivateDataDigests", 1],
   ["maxPrivateDataBytes", 1],

@@ -12,8 +12,9 @@ import { accepted, type Rejection, type Verdict } from "@gossip/crypto";
 import type { BlockPayload, DataMessage, Envelope, StateResponse } from "@gossip/proto";
 import { type Block, readBlock, readPayload, readSignedEnvelope } from "@gossip/proto/fabric";
 import { type MaybePromise, whenDone } from "@gossip/runtime";
+import { maxPeersInQuota } from "./allowances.js";
 import type { ChannelShell } from "./channel.js";
-import { type Checks, type GateOptions, isFirst, maxPeersInQuota } from "./checks.js";
+import { type Checks, type GateOptions, isFirst } from "./checks.js";
 import { copyBytes } from "./copy.js";
 import { Quota } from "./quota.js";
 
@@ -35,23 +36,24 @@ export class BlockGate {
   }
 
   onPush(channel: ChannelShell, message: DataMessage, envelope: Envelope, from: ConnectionInfo): MaybePromise<void> {
-    const { blockNumber, data } = message.payload;
+    const { blockNumber } = message.payload;
     const refusal = channel.refusalOfBlock(blockNumber);
     // One too far ahead is dropped too, but proves first that we are behind; that much is worth a signature now and then.
     const isProof = refusal === "beyond-window" && this.#proofs.take(channel.id, this.#options.clock.now());
     if (refusal !== undefined && !isProof) return void this.#checks.drop(from, "not-news");
     // Nobody signs what stands beside a block, and it would be kept and pushed on with it.
-    const padding = bytesOf(envelope) - data.length;
-    if (padding > paddingBytes) {
+    const padding = paddingOf(envelope, message.payload);
+    if (padding !== undefined) {
       return void this.#checks.drop(
         from,
         "padded",
         `block ${blockNumber} of ${channel.id} among ${padding} other bytes`,
       );
     }
-    return whenDone(this.#judge(channel, message.payload), (verdict) => {
+    if (!this.#checks.mayPushBlock(from)) return;
+    return whenDone(this.judge(channel, message.payload), (verdict) => {
       if (verdict.ok) channel.onBlock(message, envelope, from.pkiId);
-      else this.#refuse(from, verdict, channel, blockNumber);
+      else this.refuse(from, verdict, channel, blockNumber);
     });
   }
 
@@ -70,7 +72,7 @@ export class BlockGate {
       const { blockNumber } = payload;
       if (!isFirst(seen, blockNumber)) return this.#checks.drop(from, "repeated");
       if (isBehindConfig) return this.#checks.drop(from, "behind-config");
-      return whenDone(this.#judge(channel, payload), (verdict) => {
+      return whenDone(this.judge(channel, payload), (verdict) => {
         if (verdict.ok) {
           good.push(payload);
           return "taken";
@@ -79,7 +81,7 @@ export class BlockGate {
           isBehindConfig = true;
           return this.#checks.drop(from, "behind-config");
         }
-        this.#refuse(from, verdict, channel, blockNumber);
+        this.refuse(from, verdict, channel, blockNumber);
         refused = `block ${blockNumber}`;
         return "forged";
       });
@@ -90,7 +92,8 @@ export class BlockGate {
     });
   }
 
-  #judge(channel: ChannelShell, { blockNumber, data }: BlockPayload): MaybePromise<Verdict> {
+  /** Whether the orderers of the channel signed it, by the configuration in force now, or soon. */
+  judge(channel: ChannelShell, { blockNumber, data }: BlockPayload): MaybePromise<Verdict> {
     const { crypto } = this.#options;
     const read = readBlock(data);
     if (!read.ok) return { ok: false, reason: "malformed-block", detail: read.detail };
@@ -108,17 +111,24 @@ export class BlockGate {
     });
   }
 
-  #refuse(from: ConnectionInfo, rejection: Rejection, channel: ChannelShell, blockNumber: bigint): void {
+  /** Counts it, and names who sent it. */
+  refuse(from: ConnectionInfo, rejection: Rejection, channel: ChannelShell, blockNumber: bigint): void {
     this.#checks.refuse(from, rejection, `block ${blockNumber} of ${channel.id}`, "block");
   }
 }
 
+/** How many bytes there are beside a block in its envelope, if they are too many. */
+export function paddingOf(envelope: Envelope, { data }: BlockPayload): number | undefined {
+  const padding = bytesOf(envelope) - data.length;
+  return padding > paddingBytes ? padding : undefined;
+}
+
 /** Whether another configuration may judge otherwise. */
-function isOfOtherTrust(verdict: Verdict): boolean {
+export function isOfOtherTrust(verdict: Verdict): boolean {
   return !verdict.ok && verdict.reason === "bad-block-signature";
 }
 
-function isConfigBlock(data: Uint8Array): boolean {
+export function isConfigBlock(data: Uint8Array): boolean {
   const block = readBlock(data);
   return block.ok && typeOf(block.value) === "config";
 }
@@ -133,7 +143,7 @@ function typeOf({ data }: Block): string | undefined {
 }
 
 /** The blocks, in memory of their own when most of the message that they came in was something else. */
-function detached(payloads: readonly BlockPayload[], envelope: Envelope): readonly BlockPayload[] {
+export function detached(payloads: readonly BlockPayload[], envelope: Envelope): readonly BlockPayload[] {
   const bytes = payloads.reduce((sum, { data }) => sum + data.length, 0);
   if (bytesOf(envelope) <= 2 * bytes + paddingBytes) return payloads;
   return payloads.map((payload) => ({ ...payload, data: copyBytes(payload.data), privateData: [] }));

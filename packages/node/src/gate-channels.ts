@@ -7,6 +7,7 @@ import {
   type PkiId,
   type PrivateDataMessage,
   type PrivateDataRequest,
+  type PullMessage,
   readMessage,
   type StateInfo,
   type StateInfoSnapshot,
@@ -14,10 +15,12 @@ import {
   type StateResponse,
 } from "@gossip/proto";
 import { BoundedMap, type MaybePromise, unreachable, whenDone } from "@gossip/runtime";
+import { maxPeersInQuota } from "./allowances.js";
 import type { ChannelShell } from "./channel.js";
-import { type Checked, type Checks, type GateOptions, isFirst, maxPeersInQuota } from "./checks.js";
+import { type Checked, type Checks, type GateOptions, isFirst } from "./checks.js";
 import { copyBytes, copyStateInfo } from "./copy.js";
 import { BlockGate } from "./gate-blocks.js";
+import { BlockPullGate } from "./gate-pull.js";
 import { PrivateDataDesk, type Respond } from "./private-data.js";
 import { Quota } from "./quota.js";
 import { Relay } from "./relay.js";
@@ -26,16 +29,18 @@ import { Relay } from "./relay.js";
 const maxMacs = 20_000;
 const macBytes = 32;
 
-/** The messages that belong to a channel. */
-export type ChannelMessage = MessageOf<
-  | "state-info"
-  | "state-info-pull-request"
-  | "state-info-snapshot"
-  | "data"
-  | "state-request"
-  | "state-response"
-  | "leadership"
->;
+/** The messages that belong to a channel; of pull, those of blocks. */
+export type ChannelMessage =
+  | PullMessage
+  | MessageOf<
+      | "state-info"
+      | "state-info-pull-request"
+      | "state-info-snapshot"
+      | "data"
+      | "state-request"
+      | "state-response"
+      | "leadership"
+    >;
 
 /** The part of the gate that leads to channels: finds the channel, and checks what only it can tell. */
 export class ChannelGate {
@@ -43,7 +48,9 @@ export class ChannelGate {
   readonly #checks: Checks;
   readonly #privateData: PrivateDataDesk;
   readonly #blocks: BlockGate;
+  readonly #blockPull: BlockPullGate;
   readonly #relay: Relay;
+  readonly #stateRequests = new Quota({ burst: 1_000, refillMs: 1, maxKeys: maxPeersInQuota });
   readonly #relayed = new Quota({ burst: 100, refillMs: 100, maxKeys: maxPeersInQuota });
   readonly #channelByMac = new BoundedMap<string, string>({ maxEntries: maxMacs, whenFull: "evict-oldest" });
 
@@ -52,6 +59,7 @@ export class ChannelGate {
     this.#checks = checks;
     this.#privateData = new PrivateDataDesk(options, checks);
     this.#blocks = new BlockGate(options, checks);
+    this.#blockPull = new BlockPullGate(options, checks, this.#blocks);
     const { publishStateInfoIntervalMs, maxMembers } = options.config;
     // As long as in the reference, the time as a tombstone included (page 07 §9.4).
     this.#relay = new Relay({ ttlMs: 200 * publishStateInfoIntervalMs, maxAuthors: maxMembers });
@@ -77,6 +85,11 @@ export class ChannelGate {
         return this.#onSnapshot(channel, message, from);
       case "data":
         return this.#blocks.onPush(channel, message, envelope, from);
+      case "hello":
+      case "digest":
+      case "request":
+      case "update":
+        return this.#blockPull.handle(channel, message, envelope, from);
       case "state-request":
       case "state-response":
         return this.#onState(channel, message, envelope, from);
@@ -236,6 +249,10 @@ export class ChannelGate {
     const { nonce } = message;
     if (message.type === "state-response" && !channel.wantsResponse(from.pkiId, nonce)) {
       return void this.#checks.drop(from, "unsolicited");
+    }
+    // More than the fastest disk and network could serve; how many wait, and of whom, is for the state machine to say.
+    if (message.type === "state-request" && !this.#stateRequests.take(from.pkiId, this.#options.clock.now())) {
+      return void this.#checks.drop(from, "too-often", "state requests");
     }
     // What the handshake signed is the sender's ticket for the channel (page 10 §4.2).
     const { payload, signature } = from.handshake;

@@ -29,7 +29,8 @@ import {
 } from "@gossip/proto";
 import type { PulledItem } from "@gossip/pull";
 import { type MaybePromise, wallMillis, whenDone } from "@gossip/runtime";
-import { type Checked, Checks, type GateOptions, isFirst, maxPeersInQuota } from "./checks.js";
+import { maxPeersInQuota } from "./allowances.js";
+import { type Checked, Checks, type GateOptions, isFirst } from "./checks.js";
 import { copyEnvelope } from "./copy.js";
 import { ChannelGate } from "./gate-channels.js";
 import { Lanes } from "./lanes.js";
@@ -95,8 +96,7 @@ export class Gate {
       case "update":
         return message.pullType === "identity"
           ? this.#onIdentityPull(message, from)
-          : // A peer that has no blocks to be pulled gives a hello no answer either (page 05 §3).
-            void this.#checks.drop(from, "not-served");
+          : this.#channels.handle(message, envelope, from);
       case "state-info":
       case "state-info-pull-request":
       case "state-info-snapshot":
@@ -182,6 +182,8 @@ export class Gate {
       if (!identities.isUnwelcome(pkiId, wallMillis(this.#options.wall))) this.#hint(from);
       return this.#checks.drop(from, "unknown-identity");
     }
+    const isNew = !identities.has(pkiId);
+    if (isNew && !this.#checks.mayCheck(from, `identity of ${pkiId}`)) return "dropped";
     return whenDone(this.#admit(pkiId, message.identity), (admitted): MaybePromise<Checked<AliveMessage>> => {
       if (!admitted.ok) return this.#checks.refuse(from, admitted, `alive message of ${pkiId}`);
       return this.#checks.verify(message, envelope, pkiId, from);

@@ -22,10 +22,23 @@ export class Quota {
 
   /** Whether it may be done once more, now; if so, it counts. */
   take(key: string, now: Millis): boolean {
-    const { burst, refillMs } = this.#options;
-    const fullAt = Math.max(this.#fullAt.get(key) ?? now, now) + refillMs;
-    if (fullAt - now > burst * refillMs) return false;
+    const fullAt = this.#fullAtAfter(key, now);
+    if (!this.#isAllowed(fullAt, now)) return false;
     this.#fullAt.set(key, fullAt);
     return true;
+  }
+
+  /** Whether `take` would allow it. */
+  has(key: string, now: Millis): boolean {
+    return this.#isAllowed(this.#fullAtAfter(key, now), now);
+  }
+
+  #fullAtAfter(key: string, now: Millis): Millis {
+    return Math.max(this.#fullAt.get(key) ?? now, now) + this.#options.refillMs;
+  }
+
+  #isAllowed(fullAt: Millis, now: Millis): boolean {
+    const { burst, refillMs } = this.#options;
+    return fullAt - now <= burst * refillMs;
   }
 }

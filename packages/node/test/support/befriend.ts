@@ -66,5 +66,5 @@ export async function befriend(scene: Scene, options: Parameters<typeof meet>[1]
   };
   const heardOf = <T extends MessageType>(type: T) =>
     met.heard.filter((message): message is MessageOf<T> => message.type === type);
-  return { ...met, costOf, heardOf };
+  return { ...met, checks, costOf, heardOf };
 }
