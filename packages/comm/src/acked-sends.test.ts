@@ -126,7 +126,7 @@ describe("Comm.sendWithAck", () => {
     expect(after).toEqual(["closing: it was not sent"]);
   });
 
-  it("03/13.3.16, 3.34: a thousand at once each way all arrive, though nobody answers and a lane holds 200", () => {
+  it("03/13.3.17, 3.34: a thousand at once each way all arrive, though nobody answers and a lane holds 200", () => {
     const network = new VirtualNetwork();
     const [alice, bob] = network.open("Org1:alice", "Org1:bob");
     alice.comm.send(bob, unsigned(message));

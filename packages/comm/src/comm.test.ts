@@ -29,7 +29,7 @@ function probe(
 }
 
 describe("Comm", () => {
-  it("delivers what was sent to a peer it has never met, with the same bytes", async () => {
+  it("03/13.3.3: delivers what was sent to a peer it has never met, with the same bytes", async () => {
     const network = openTestNetwork();
     const [alice, bob] = network.open("Org1:alice", "Org1:bob");
     alice.comm.send(bob, text("one"));
@@ -41,7 +41,7 @@ describe("Comm", () => {
     await network.close();
   });
 
-  it("lets both sides use one connection, whoever dialled", () => {
+  it("03/13.3.7, 3.13: lets both sides use one connection, whoever dialled", () => {
     const network = new VirtualNetwork({ secure: true });
     const [alice, bob] = network.open("Org1:alice", "Org2:bob");
     alice.comm.send(bob, text("hello"));
@@ -56,7 +56,7 @@ describe("Comm", () => {
     expect(bob.comm.connections).toMatchObject([{ pkiId: alice.pkiId, direction: "inbound" }]);
   });
 
-  it("ends with one connection, and all messages in order, when two peers dial each other at one time", () => {
+  it("03/13.3.5, 3.16: ends with one connection, and all messages in order, when two peers dial each other at one time", () => {
     const network = new VirtualNetwork();
     const [alice, bob] = network.open("Org1:alice", "Org1:bob");
     const expected = Array.from({ length: 100 }, (_, at) => `${at}`);
@@ -75,7 +75,7 @@ describe("Comm", () => {
     expect([...alice.events, ...bob.events].filter(({ type }) => type !== "connected")).toEqual([]);
   });
 
-  it("takes leave politely of a dial that an inbound stream made needless, or a stock peer would log an error", () => {
+  it("3.15: takes leave politely of a dial that an inbound stream made needless, or a stock peer would log an error", () => {
     const network = new VirtualNetwork();
     const slow = network.memory.transport("alice:7051");
     const held: (() => void)[] = [];
@@ -121,7 +121,7 @@ describe("Comm", () => {
     expect(history()).toEqual(history());
   });
 
-  it("reaches a peer again that was restarted, with what was sent meanwhile", () => {
+  it("03/13.3.9: reaches a peer again that was restarted, with what was sent meanwhile", () => {
     const network = new VirtualNetwork();
     const [alice, bob] = network.open("Org1:alice", "Org1:bob");
     alice.comm.send(bob, text("before"));
@@ -135,7 +135,7 @@ describe("Comm", () => {
     expect(alice.eventsOf("presumed-dead")).toEqual([]);
   });
 
-  it("presumes a peer dead once when it has gone, and says what it did not send", () => {
+  it("03/13.3.13, 3.20, 3.22: presumes a peer dead once when it has gone, and says what it did not send", () => {
     const network = new VirtualNetwork();
     const [alice, bob] = network.open("Org1:alice", "Org1:bob");
     alice.comm.send(bob, text("before"));
@@ -152,7 +152,7 @@ describe("Comm", () => {
     expect(alice.log.lines).toContainEqual(expect.objectContaining({ level: "warn", message: "presumed dead" }));
   });
 
-  it("delivers nothing more from a peer it has disconnected, and dials it again for a later send", () => {
+  it("03/13.3.4, 3.30: delivers nothing more from a peer it has disconnected, and dials it again for a later send", () => {
     const network = new VirtualNetwork();
     const [alice, bob] = network.open("Org1:alice", "Org1:bob");
     alice.comm.send(bob, text("one"));
@@ -170,7 +170,7 @@ describe("Comm", () => {
     expect(alice.texts).toEqual(["two"]);
   });
 
-  it("pauses a connection while too much of what it brought is not done", () => {
+  it("3.26: pauses a connection while too much of what it brought is not done", () => {
     const network = new VirtualNetwork();
     const alice = network.openOne("Org1:alice");
     const bob = network.openOne("Org1:bob", { holdsMessages: true, config: { recvBufferSize: 3 } });
@@ -193,7 +193,7 @@ describe("Comm", () => {
     expect(bob.texts).toHaveLength(10);
   });
 
-  it("tells what it dropped when a slow peer's queue is full, and counts it as Fabric does", () => {
+  it("03/13.5.6: tells what it dropped when a slow peer's queue is full, and counts it as Fabric does", () => {
     const network = new VirtualNetwork();
     const metrics = recordingMetrics();
     const alice = network.openOne("Org1:alice", { metrics, config: { sendBufferSize: 5 } });
@@ -228,7 +228,7 @@ describe("Comm", () => {
         (network) => network.trust.revoke(createFakeCrypto({ org: "Org1", name: "mallory" }).identity),
         "revoked-identity",
       ],
-    ])("a peer with %s", (_name, fullName, prepare, reason) => {
+    ])("3.12: a peer with %s", (_name, fullName, prepare, reason) => {
       const network = new VirtualNetwork();
       prepare(network);
       const metrics = recordingMetrics();
@@ -252,7 +252,7 @@ describe("Comm", () => {
       expect(mallory.log.lines.some(({ fields }) => String(fields["detail"]).includes(reason))).toBe(true);
     });
 
-    it("itself", () => {
+    it("3.8: itself", () => {
       const network = new VirtualNetwork();
       const alice = network.openOne("Org1:alice");
       alice.comm.send({ pkiId: somebody, endpoint: alice.endpoint }, text("hello me"));
@@ -265,7 +265,7 @@ describe("Comm", () => {
       );
     });
 
-    it("a peer that says nothing, after the connection timeout", () => {
+    it("3.3: a peer that says nothing, after the connection timeout", () => {
       const network = new VirtualNetwork();
       const bob = network.openOne("Org1:bob");
       const silent = network.memory.transport("silent:7051");
@@ -278,7 +278,7 @@ describe("Comm", () => {
       expect(bob.eventsOf("handshake-refused")).toMatchObject([{ reason: "handshake-timeout", claimed: "" }]);
     });
 
-    it("more handshakes at one time than allowed, of which one address gets half", () => {
+    it("3.10: more handshakes at one time than allowed, of which one address gets half", () => {
       const network = new VirtualNetwork();
       const bob = network.openOne("Org1:bob", { config: { maxPendingHandshakes: 4 } });
       const dialAll = (from: string) => {
@@ -311,7 +311,7 @@ describe("Comm", () => {
     });
   });
 
-  it("says so when its own key cannot sign", () => {
+  it("3.3: says so when its own key cannot sign", () => {
     const network = new VirtualNetwork();
     const alice = network.openOne("Org1:alice", {
       crypto: {
@@ -346,7 +346,7 @@ describe("Comm", () => {
   });
 
   describe("when another PKI-ID answers at a known endpoint", () => {
-    it("goes on with it within one organization, and says who became whom", () => {
+    it("03/13.3.1, 3.7: goes on with it within one organization, and says who became whom", () => {
       const network = new VirtualNetwork();
       const [alice, old] = network.open("Org1:alice", "Org1:old");
       alice.comm.send(old, text("hello old"));
@@ -362,7 +362,7 @@ describe("Comm", () => {
       ]);
     });
 
-    it("refuses it across organizations", () => {
+    it("03/13.3.2, 3.7: refuses it across organizations", () => {
       const network = new VirtualNetwork();
       const [alice, old, foreign] = network.open("Org1:alice", "Org1:old", "Org2:foreign");
       alice.comm.send(old, text("hello old"));
@@ -378,7 +378,7 @@ describe("Comm", () => {
   });
 
   describe("handshake", () => {
-    it("learns who answers, registers nothing, and leaves an existing connection alone", () => {
+    it("03/13.3.12, 3.6, 3.28: learns who answers, registers nothing, and leaves an existing connection alone", () => {
       const network = new VirtualNetwork();
       const [alice, bob] = network.open("Org1:alice", "Org2:bob");
       expect(probe(network, alice, bob.endpoint)).toMatchObject({
@@ -412,7 +412,7 @@ describe("Comm", () => {
       expect(probe(network, alice, mallory.endpoint)).toMatchObject({ ok: false, reason: "unknown-organization" });
     });
 
-    it("finds a restarted peer again, and a stopped one not", async () => {
+    it("03/13.3.10: finds a restarted peer again, and a stopped one not", async () => {
       const network = new VirtualNetwork();
       const [alice, bob] = network.open("Org1:alice", "Org1:bob");
       await bob.comm.close();
@@ -421,7 +421,7 @@ describe("Comm", () => {
       expect(probe(network, alice, bob.endpoint).ok).toBe(true);
     });
 
-    it("takes no more at one time than allowed", () => {
+    it("3.10: takes no more at one time than allowed", () => {
       const network = new VirtualNetwork();
       const alice = network.openOne("Org1:alice", { config: { maxPendingHandshakes: 1 } });
       const bob = network.openOne("Org1:bob");
@@ -432,7 +432,7 @@ describe("Comm", () => {
     });
   });
 
-  it("pings who listens, and only them", () => {
+  it("3.28: pings who listens, and only them", () => {
     const network = new VirtualNetwork();
     const [alice, bob] = network.open("Org1:alice", "Org1:bob");
     const answers: boolean[] = [];
@@ -443,7 +443,7 @@ describe("Comm", () => {
     expect(answers).toEqual([true, false]);
   });
 
-  it("closes: answers what is pending, ends its connections in order, and takes nothing more", async () => {
+  it("3.31: closes: answers what is pending, ends its connections in order, and takes nothing more", async () => {
     const network = new VirtualNetwork();
     const [alice, bob] = network.open("Org1:alice", "Org1:bob");
     alice.comm.send(bob, text("one"));

@@ -145,7 +145,7 @@ function bytesOf(message: string): Uint8Array {
 
 describe("ConnectionTable", () => {
   describe("sending to a peer that is not connected", () => {
-    it("dials once, and writes what waited in order when the peer has answered", () => {
+    it("3.14: dials once, and writes what waited in order when the peer has answered", () => {
       const driven = new Driven();
       expect(driven.send(large, "one")).toEqual(["dial 1 large:7051 for 99"]);
       expect(driven.send(large, "two")).toEqual([]);
@@ -153,7 +153,7 @@ describe("ConnectionTable", () => {
       expect(driven.send(large, "three")).toEqual(["write 1 three"]);
     });
 
-    it("drops everything that waited when the dial fails, and presumes the peer dead once", () => {
+    it("3.14, 3.22: drops everything that waited when the dial fails, and presumes the peer dead once", () => {
       const driven = new Driven();
       driven.send(large, "one");
       driven.send(large, "two");
@@ -164,7 +164,7 @@ describe("ConnectionTable", () => {
       ]);
     });
 
-    it("leaves an unreachable peer alone for longer and longer, and does not report it again", () => {
+    it("3.20: leaves an unreachable peer alone for longer and longer, and does not report it again", () => {
       const driven = new Driven();
       const { backOffMinMs, backOffMaxMs } = tableTimes;
       expect(driven.send(large, "try")).toEqual(["dial 1 large:7051 for 99"]);
@@ -190,7 +190,7 @@ describe("ConnectionTable", () => {
       );
     });
 
-    it("drops what can never be sent, with the reason", () => {
+    it("3.22: drops what can never be sent, with the reason", () => {
       const driven = new Driven();
       expect(driven.send({ pkiId: large.pkiId, endpoint: "" }, "where?")).toEqual(["dropped not-connected"]);
       expect(driven.send({ pkiId: self, endpoint: "self:7051" }, "me")).toEqual(["dropped not-connected"]);
@@ -198,7 +198,7 @@ describe("ConnectionTable", () => {
       expect(driven.respond(large, "x")).toEqual(["dropped not-connected"]);
     });
 
-    it("dials no more peers at one time than allowed, the others in turn", () => {
+    it("3.10: dials no more peers at one time than allowed, the others in turn", () => {
       const driven = new Driven();
       driven.send(large, "one");
       driven.send(small, "two");
@@ -216,7 +216,7 @@ describe("ConnectionTable", () => {
   describe("a peer whose PKI-ID is unknown", () => {
     const unknown: RemotePeer = { pkiId: pkiId(""), endpoint: "large:7051" };
 
-    it("is dialled by endpoint, and known by its PKI-ID from then on", () => {
+    it("3.13: is dialled by endpoint, and known by its PKI-ID from then on", () => {
       const driven = new Driven();
       expect(driven.send(unknown, "hello")).toEqual(["dial 1 large:7051 for anybody"]);
       expect(driven.send(unknown, "again")).toEqual([]);
@@ -234,7 +234,7 @@ describe("ConnectionTable", () => {
       expect(driven.send(unknown, "back?")).toEqual(["dial 2 large:7051 for anybody"]);
     });
 
-    it("replaces an older outbound connection to the same peer, and waits for its end before it writes", () => {
+    it("3.13: replaces an older outbound connection to the same peer, and waits for its end before it writes", () => {
       const driven = new Driven();
       driven.connect(large, 1);
       const other = { pkiId: pkiId(""), endpoint: "other-name:7051" };
@@ -245,7 +245,7 @@ describe("ConnectionTable", () => {
   });
 
   describe("lanes", () => {
-    it("send control before blocks before bulk, each in order", () => {
+    it("3.25: send control before blocks before bulk, each in order", () => {
       const driven = new Driven();
       for (const lane of ["bulk", "block", "control", "bulk", "block", "control"] as const)
         driven.send(large, lane, lane);
@@ -254,14 +254,14 @@ describe("ConnectionTable", () => {
       );
     });
 
-    it("are bounded in messages one by one", () => {
+    it("3.25: are bounded in messages one by one", () => {
       const driven = new Driven();
       for (let at = 0; at < 4; at++) driven.send(large, "b", "block");
       expect(driven.send(large, "b", "block")).toEqual(["dropped queue-full"]);
       expect(driven.send(large, "c", "control")).toEqual([]);
     });
 
-    it("give way to a more urgent message when bytes are short, the least urgent and oldest first", () => {
+    it("3.25: give way to a more urgent message when bytes are short, the least urgent and oldest first", () => {
       const driven = new Driven();
       driven.send(large, "k".repeat(30), "block");
       driven.send(large, "u".repeat(40), "bulk");
@@ -300,7 +300,7 @@ describe("ConnectionTable", () => {
   });
 
   describe("a stream that is slow", () => {
-    it("gets one message at a time, and the next when it has drained", () => {
+    it("3.25: gets one message at a time, and the next when it has drained", () => {
       const driven = new Driven();
       const stream = driven.connect(large, 1);
       driven.stuck.add(stream);
@@ -315,14 +315,14 @@ describe("ConnectionTable", () => {
   });
 
   describe("a connection that came to us", () => {
-    it("is written to without a dial", () => {
+    it("3.13, 3.27: is written to without a dial", () => {
       const driven = new Driven();
       expect(driven.accepted(large.pkiId)).toEqual(["connected 99"]);
       expect(driven.send(large, "hello")).toEqual(["write 1 hello"]);
       expect(driven.respond(large, "answer")).toEqual(["write 1 answer"]);
     });
 
-    it("ends the back-off of a peer that could not be reached", () => {
+    it("3.20: ends the back-off of a peer that could not be reached", () => {
       const driven = new Driven();
       driven.send(large, "one");
       driven.step({ type: "dial-failed", dial: 1, detail: "refused" });
@@ -330,7 +330,7 @@ describe("ConnectionTable", () => {
       expect(driven.send(large, "two")).toEqual(["write 1 two"]);
     });
 
-    it("is replaced by a newer one, read on for the grace time, and then closed", () => {
+    it("3.17: is replaced by a newer one, read on for the grace time, and then closed", () => {
       const driven = new Driven();
       driven.accepted(large.pkiId);
       driven.pass(graceMs);
@@ -342,7 +342,7 @@ describe("ConnectionTable", () => {
       expect(driven.send(large, "still there")).toEqual(["write 2 still there"]);
     });
 
-    it("is not reported as dead by the end of the one it replaced", () => {
+    it("3.23: is not reported as dead by the end of the one it replaced", () => {
       const driven = new Driven();
       driven.accepted(large.pkiId);
       driven.accepted(large.pkiId);
@@ -350,7 +350,7 @@ describe("ConnectionTable", () => {
       expect(driven.table.connections).toHaveLength(1);
     });
 
-    it("is cut when it was replaced twice, so that one peer holds few streams", () => {
+    it("3.36: is cut when it was replaced twice, so that one peer holds few streams", () => {
       const driven = new Driven();
       for (let at = 0; at < 2; at++) driven.accepted(large.pkiId);
       expect(driven.accepted(large.pkiId)).toEqual(["abort 1: replaced twice by a new connection"]);
@@ -358,7 +358,7 @@ describe("ConnectionTable", () => {
   });
 
   describe("a connection that is lost", () => {
-    it("leaves nothing but the news when nothing waits", () => {
+    it("3.21: leaves nothing but the news when nothing waits", () => {
       const driven = new Driven();
       const stream = driven.connect(large, 1);
       expect(driven.ended(stream)).toEqual(["disconnected 99: reset"]);
@@ -366,7 +366,7 @@ describe("ConnectionTable", () => {
       expect(driven.table.deadline).toBe(Number.POSITIVE_INFINITY);
     });
 
-    it("is dialled again once, after a short random wait, for what waits", () => {
+    it("3.19: is dialled again once, after a short random wait, for what waits", () => {
       const driven = new Driven();
       const stream = driven.connect(large, 1);
       driven.stuck.add(stream);
@@ -380,7 +380,7 @@ describe("ConnectionTable", () => {
       expect(driven.dialled(2, large.pkiId)).toEqual(["connected 99", "write 2 waiting"]);
     });
 
-    it("makes the peer presumed dead when the redial fails too", () => {
+    it("3.19: makes the peer presumed dead when the redial fails too", () => {
       const driven = new Driven();
       const stream = driven.connect(large, 1);
       driven.stuck.add(stream);
@@ -394,7 +394,7 @@ describe("ConnectionTable", () => {
       ]);
     });
 
-    it("does not dial for responses", () => {
+    it("3.27: does not dial for responses", () => {
       const driven = new Driven();
       const stream = driven.connect(large, 1);
       driven.stuck.add(stream);
@@ -403,7 +403,7 @@ describe("ConnectionTable", () => {
       expect(driven.ended(stream)).toEqual(["disconnected 99: reset", "dropped connection-lost"]);
     });
 
-    it("makes a peer presumed dead at once when nobody knows where it is, unless it closed in order", () => {
+    it("3.19, 3.21: makes a peer presumed dead at once when nobody knows where it is, unless it closed in order", () => {
       for (const ok of [false, true]) {
         const driven = new Driven();
         driven.accepted(large.pkiId);
@@ -419,7 +419,7 @@ describe("ConnectionTable", () => {
   });
 
   describe("a provisional connection", () => {
-    it("keeps what it wrote, and writes it again in order on the next one when it ends early", () => {
+    it("3.18: keeps what it wrote, and writes it again in order on the next one when it ends early", () => {
       const driven = new Driven();
       driven.send(large, "one");
       driven.dialled(1, large.pkiId);
@@ -442,7 +442,7 @@ describe("ConnectionTable", () => {
       expect(driven.pass(60_000)).toEqual([]);
     });
 
-    it("makes the peer presumed dead when it is refused twice in a row", () => {
+    it("3.18, 3.19: makes the peer presumed dead when it is refused twice in a row", () => {
       const driven = new Driven();
       driven.send(large, "one");
       driven.dialled(1, large.pkiId);
@@ -457,7 +457,7 @@ describe("ConnectionTable", () => {
       expect(driven.send(large, "two")).toEqual(["dropped backing-off"]);
     });
 
-    it("keeps no more than the bounds of the queue", () => {
+    it("3.18: keeps no more than the bounds of the queue", () => {
       const driven = new Driven();
       driven.send(large, "x");
       driven.dialled(1, large.pkiId);
@@ -479,14 +479,14 @@ describe("ConnectionTable", () => {
       return driven;
     }
 
-    it("give up the own dial for theirs before the own conn message is sent", () => {
+    it("3.15: give up the own dial for theirs before the own conn message is sent", () => {
       const driven = new Driven();
       driven.send(large, "one");
       expect(driven.accepted(large.pkiId)).toEqual(["abandon 1", "connected 99", "write 1 one"]);
       expect(driven.dialled(1, large.pkiId)).toEqual(["abort 2: no longer wanted"]);
     });
 
-    it("use theirs when the own dial fails after its conn message was sent", () => {
+    it("3.15: use theirs when the own dial fails after its conn message was sent", () => {
       const driven = new Driven();
       driven.send(large, "one");
       driven.step({ type: "establish-sent", dial: 1 });
@@ -494,27 +494,27 @@ describe("ConnectionTable", () => {
       expect(driven.step({ type: "dial-failed", dial: 1, detail: "refused" })).toEqual(["write 1 one"]);
     });
 
-    it("each write on the stream they dialled, and a stock peer then closes its own", () => {
+    it("3.15: each write on the stream they dialled, and a stock peer then closes its own", () => {
       const driven = dual(large);
       expect(driven.ended(1, true)).toEqual([]);
       expect(driven.pass(graceMs)).toEqual([]);
       expect(driven.send(large, "three")).toEqual(["write 2 three"]);
     });
 
-    it("keep after the grace time the one dialled by the smaller: ours towards a larger", () => {
+    it("3.16: keep after the grace time the one dialled by the smaller: ours towards a larger", () => {
       const driven = dual(large);
       expect(driven.pass(2 * graceMs)).toEqual([]);
       expect(driven.send(large, "three")).toEqual(["write 2 three"]);
     });
 
-    it("keep after the grace time the one dialled by the smaller: theirs towards a smaller", () => {
+    it("3.16: keep after the grace time the one dialled by the smaller: theirs towards a smaller", () => {
       const driven = dual(small);
       expect(driven.pass(graceMs)).toEqual(["close 2"]);
       expect(driven.send(small, "held until ours has ended")).toEqual([]);
       expect(driven.ended(2, true)).toEqual(["write 1 held until ours has ended"]);
     });
 
-    it("do not wait for ever for the end of a stream that was given up", () => {
+    it("3.16: do not wait for ever for the end of a stream that was given up", () => {
       const driven = dual(small);
       driven.pass(graceMs);
       driven.send(small, "held");
@@ -522,7 +522,7 @@ describe("ConnectionTable", () => {
       expect(driven.pass(closeMs)).toEqual(["abort 2: did not end in time after it was closed"]);
     });
 
-    it("switch to theirs at once when ours is old: the other side has evidently lost it", () => {
+    it("3.17: switch to theirs at once when ours is old: the other side has evidently lost it", () => {
       const driven = new Driven();
       driven.connect(large, 1);
       driven.pass(graceMs);
@@ -535,7 +535,7 @@ describe("ConnectionTable", () => {
   describe("a peer that now proves another PKI-ID", () => {
     const renewed = { pkiId: pkiId("98"), endpoint: "large:7051" };
 
-    it("gets what was meant for the old one, and what is still sent to it", () => {
+    it("3.7: gets what was meant for the old one, and what is still sent to it", () => {
       const driven = new Driven();
       driven.send(large, "one");
       expect(driven.dialled(1, renewed.pkiId)).toEqual(["identity-switch 99 to 98", "connected 98", "write 1 one"]);
@@ -555,7 +555,7 @@ describe("ConnectionTable", () => {
   describe("the bound on connections", () => {
     const peers = ["a1", "a2", "a3"].map((id) => pkiId(id));
 
-    it("closes the least recently used idle one for a new one", () => {
+    it("3.24: closes the least recently used idle one for a new one", () => {
       const driven = new Driven();
       for (const id of peers) {
         driven.now++;
@@ -571,7 +571,7 @@ describe("ConnectionTable", () => {
       expect(driven.table.connectedPeers).toBe(3);
     });
 
-    it("refuses a new one while all are busy", () => {
+    it("3.24: refuses a new one while all are busy", () => {
       const driven = new Driven();
       for (const [at, id] of peers.entries()) {
         driven.accepted(id);
@@ -590,7 +590,7 @@ describe("ConnectionTable", () => {
   });
 
   describe("at our own wish", () => {
-    it("disconnects a peer in order, and dials it again for a later send", () => {
+    it("3.30: disconnects a peer in order, and dials it again for a later send", () => {
       const driven = new Driven();
       const stream = driven.connect(large, 1);
       expect(driven.step({ type: "disconnect", pkiId: large.pkiId, detail: "expired" })).toEqual([
@@ -602,7 +602,7 @@ describe("ConnectionTable", () => {
       expect(driven.dialled(2, large.pkiId)).toEqual(["connected 99", "write 2 again"]);
     });
 
-    it("closes everything, and takes nothing more", () => {
+    it("3.31: closes everything, and takes nothing more", () => {
       const driven = new Driven({ maxDials: 1 });
       driven.connect(large, 1);
       driven.send(small, "dialling");

@@ -101,7 +101,7 @@ function run(options: HandshakeOptions, bytes: Uint8Array): Driven {
 }
 
 describe("Handshake", () => {
-  it("sends a signed conn message at once, in either role", () => {
+  it("3.1: sends a signed conn message at once, in either role", () => {
     for (const options of [inbound, outbound]) {
       const driven = new Driven(options).push({ type: "start" });
       expect(driven.types).toEqual(["sign", "send"]);
@@ -118,7 +118,7 @@ describe("Handshake", () => {
     }
   });
 
-  it("authenticates a peer, and keeps the credential it showed", () => {
+  it("3.9: authenticates a peer, and keeps the credential it showed", () => {
     const driven = run(inbound, from());
     expect(driven.types).toEqual(["sign", "send", "verify", "admit", "authenticated"]);
     const { payload, signature } = decodeEnvelope(from());
@@ -176,7 +176,7 @@ describe("Handshake", () => {
     expect(run(plain, from()).result?.type).toBe("authenticated");
   });
 
-  it("answers a probe, and says that it was one", () => {
+  it("3.6: answers a probe, and says that it was one", () => {
     expect(run(inbound, from(them, { probe: true })).result).toMatchObject({ type: "authenticated", probe: true });
   });
 
@@ -186,7 +186,7 @@ describe("Handshake", () => {
     expect(decodeMessage(decodeEnvelope(sent?.bytes ?? none).payload)).toMatchObject({ probe: true });
   });
 
-  it("takes the other's message before its own is signed, and is done when both are", () => {
+  it("3.1: takes the other's message before its own is signed, and is done when both are", () => {
     const machine = new Handshake(inbound);
     machine.step({ type: "start" }, 0);
     expect(machine.step({ type: "received", bytes: from() }, 1).map(({ type }) => type)).toEqual(["verify"]);
@@ -233,13 +233,13 @@ describe("Handshake", () => {
       "unknown-organization",
     ],
     ["our own identity", from(us), "self-connection"],
-  ])("refuses %s", (_name, bytes, reason) => {
+  ])("3.4, 3.11: refuses %s", (_name, bytes, reason) => {
     const driven = run(inbound, bytes);
     expect(driven.result).toMatchObject({ type: "refused", reason });
     expect(driven.admitted).toEqual([]);
   });
 
-  it("refuses what the identity store refuses, with its words", () => {
+  it("3.4: refuses what the identity store refuses, with its words", () => {
     const machine = new Handshake(inbound);
     machine.step({ type: "start" }, 0);
     machine.step({ type: "received", bytes: from() }, 0);
@@ -250,21 +250,21 @@ describe("Handshake", () => {
     ]);
   });
 
-  it("sends nothing to a side without a TLS certificate", () => {
+  it("3.2: sends nothing to a side without a TLS certificate", () => {
     const driven = new Driven({ ...inbound, remoteTlsCertHash: undefined }).push({ type: "start" });
     expect(driven.types).toEqual(["refused"]);
     expect(driven.result).toMatchObject({ reason: "no-tls-certificate" });
   });
 
-  it("asks for no signature check before the cheap ones have passed", () => {
+  it("3.5: asks for no signature check before the cheap ones have passed", () => {
     expect(run(inbound, from(them, { tlsCertHash: none })).types).not.toContain("verify");
   });
 
-  it("refuses a probe in answer to its own dial", () => {
+  it("3.6: refuses a probe in answer to its own dial", () => {
     expect(run(outbound, from(them, { probe: true })).result).toMatchObject({ reason: "probe" });
   });
 
-  it("fails at once when the stream ends while it waits, with what the other side said", () => {
+  it("3.3: fails at once when the stream ends while it waits, with what the other side said", () => {
     const driven = new Driven(outbound)
       .push({ type: "start" })
       .push({ type: "stream-end", detail: "UNKNOWN: bad-signature" });
@@ -274,7 +274,7 @@ describe("Handshake", () => {
     });
   });
 
-  it("waits for the other side as long as it was told, from its own message on", () => {
+  it("3.3: waits for the other side as long as it was told, from its own message on", () => {
     const machine = new Handshake(inbound);
     machine.step({ type: "start" }, 100);
     machine.step({ type: "signed", signature: none }, 150);
@@ -301,7 +301,7 @@ describe("Handshake", () => {
     expect(silent.step({ type: "wake" }, 120_000)).toMatchObject([{ reason: "handshake-timeout" }]);
   });
 
-  it("gives up when its own signature fails or does not come", () => {
+  it("3.3: gives up when its own signature fails or does not come", () => {
     const failed = new Handshake(inbound);
     failed.step({ type: "start" }, 0);
     expect(failed.step({ type: "sign-failed", detail: "no key" }, 0)).toMatchObject([{ reason: "signing-failed" }]);
@@ -326,7 +326,7 @@ describe("Handshake", () => {
       orgOfKnown: () => (org === undefined ? undefined : orgId(org)),
     });
 
-    it("accepts it within the organization of the expected one", () => {
+    it("3.7: accepts it within the organization of the expected one", () => {
       expect(run(knows("Org1"), from(other)).result).toMatchObject({
         type: "authenticated",
         info: { pkiId: other.pkiId },
@@ -336,7 +336,7 @@ describe("Handshake", () => {
     it.each([
       ["another organization", "Org2"],
       ["an organization that is not known", undefined],
-    ])("refuses it when the expected one is of %s", (_name, org) => {
+    ])("3.7: refuses it when the expected one is of %s", (_name, org) => {
       expect(run(knows(org), from(other)).result).toMatchObject({ reason: "unexpected-pki-id" });
     });
   });

@@ -25,7 +25,7 @@ const rough = fc.array(
 );
 
 describe("Two connection tables that may dial each other", () => {
-  it("end with exactly one stream, and lose, double and reorder nothing, in whatever order things arrive", () => {
+  it("3.13, 3.16: end with exactly one stream, and lose, double and reorder nothing, in whatever order things arrive", () => {
     fc.assert(
       fc.property(calm, fc.nat(), fc.boolean(), (script, seed, knowsPkiId) => {
         const pair = new TablePair({ random: seededRandom(seed), ids: [pkiId("11"), pkiId("99")], knowsPkiId });
@@ -48,7 +48,7 @@ describe("Two connection tables that may dial each other", () => {
     );
   });
 
-  it("account for every message however late things arrive and whatever breaks, and have one stream or none", () => {
+  it("03/13.3.16, 3.22: account for every message however late things arrive and whatever breaks, and have one stream or none", () => {
     fc.assert(
       fc.property(rough, fc.nat(), (script, seed) => {
         const pair = new TablePair({ random: seededRandom(seed), ids: [pkiId("11"), pkiId("99")], knowsPkiId: true });

@@ -37,7 +37,7 @@ describe("createGrpcTransport", () => {
     return open({ ...options, tls: { ...(await organization.member("peer")), ...options.tls } });
   }
 
-  it("binds each side's certificate to the stream: the client's where it dials, the server's where it listens", async () => {
+  it("03/13.5.5: binds each side's certificate to the stream: the client's where it dials, the server's where it listens", async () => {
     const [aliceTls, bobTls] = [await organization.member("alice"), await organization.member("bob")];
     const [alice, bob] = [await open({ tls: aliceTls }), await open({ tls: bobTls })];
     const { near, far } = await connect(alice, bob);
@@ -59,7 +59,7 @@ describe("createGrpcTransport", () => {
     await network.close();
   });
 
-  it("lets the handshake refuse a hash that is not that of the certificate on the wire", async () => {
+  it("03/13.2.8, 3.4: lets the handshake refuse a hash that is not that of the certificate on the wire", async () => {
     const network = openTestNetwork();
     const inner = await openSecure();
     // A peer that shows the hash of its server certificate where its client certificate was used.
@@ -177,7 +177,7 @@ describe("createGrpcTransport", () => {
     client.close();
   });
 
-  it("gives up a ping or a dial that is not answered", async () => {
+  it("03/13.3.6: gives up a ping or a dial that is not answered", async () => {
     const silent = createServer(() => {}).listen(0, "127.0.0.1");
     await new Promise((resolve) => silent.once("listening", resolve));
     const address = silent.address();

@@ -43,7 +43,7 @@ function listen(transport: GrpcTransport): Stream[] {
 }
 
 describe("setTlsRoots", () => {
-  it("lets in clients, and reaches servers, of an authority that came later, and no more of one that went", async () => {
+  it("3.32: lets in clients, and reaches servers, of an authority that came later, and no more of one that went", async () => {
     const alice = await open(await org1.member("alice"));
     const bob = await open(await org2.member("bob"));
     const streams = listen(alice);
@@ -69,7 +69,7 @@ describe("setTlsRoots", () => {
     expect([(await dial(bob, alice)).ok, (await dial(alice, bob)).ok]).toEqual([false, true]);
   });
 
-  it("leaves streams that are open as they are", async () => {
+  it("3.32: leaves streams that are open as they are", async () => {
     const alice = await open(await org1.member("alice"));
     const bob = await open(await org1.member("bob"));
     const streams = listen(alice);
@@ -83,7 +83,7 @@ describe("setTlsRoots", () => {
     expect(recorder.messages).toEqual([Uint8Array.of(7)]);
   });
 
-  it("replaces nothing when one of them is no certificate, and needs TLS", async () => {
+  it("3.32: replaces nothing when one of them is no certificate, and needs TLS", async () => {
     const alice = await open(await org1.member("alice"));
     const bob = await open(await org1.member("bob"));
     listen(alice);
@@ -99,7 +99,7 @@ describe("setTlsRoots", () => {
 });
 
 describe("the authorities that a client is shown", () => {
-  it("are none without clientAuthRequired, so that a client of a foreign authority sends its certificate", async () => {
+  it("3.33: are none without clientAuthRequired, so that a client of a foreign authority sends its certificate", async () => {
     const bob = await open({ ...(await org1.member("bob")), clientAuthRequired: false });
     const streams = listen(bob);
     bob.setTlsRoots({ roots: [org1.authority.cert], clientRoots: [org1.authority.cert] });
@@ -109,7 +109,7 @@ describe("the authorities that a client is shown", () => {
     expect(streams[0]?.remoteTlsCertHash).toEqual(tlsCertHash(foreign.clientCert));
   });
 
-  it("are all of clientRoots with clientAuthRequired, those of a bundle too, and others once they are replaced", async () => {
+  it("3.33: are all of clientRoots with clientAuthRequired, those of a bundle too, and others once they are replaced", async () => {
     const bob = await open(await org1.member("bob"));
     listen(bob);
     expect(await authoritiesShown(bob)).toEqual(["tls-ca.Org1"]);
