@@ -16,6 +16,7 @@ const layers: readonly (readonly string[])[] = [
   ["crypto"],
   ["comm"],
   ["discovery", "pull", "election", "state"],
+  ["shared-map"],
   ["node"],
   ["fabric", "ledger", "privdata", "deliver"],
   ["sim", "peer", "orderer", "dashboard"],

@@ -1,0 +1,1 @@
+export { authorOf, entryOf, SharedMapNetwork, type SharedMapNetworkOptions } from "./shared-map-network.js";
