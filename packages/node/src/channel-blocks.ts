@@ -1,4 +1,4 @@
-import type { DataMessage, Envelope, PkiId } from "@gossip/proto";
+import type { BlockPayload, DataMessage, Envelope, PkiId } from "@gossip/proto";
 import { errorText, GossipError, type Logger, type Run, run, unreachable, whenDone } from "@gossip/runtime";
 import {
   type Ledger,
@@ -25,6 +25,8 @@ export interface ChannelBlocksOptions {
   peers(): readonly StatePeer[];
   send(to: PkiId, envelope: Envelope, lane: "control" | "bulk"): void;
   onHeight(height: bigint): void;
+  /** The ledger has this block, and it is in force. */
+  onCommitted(blockNumber: bigint, data: Uint8Array, isTrustChanged: boolean): void;
   onTrustChanged(): void;
 }
 
@@ -165,6 +167,11 @@ export class ChannelBlocks {
     this.#run.push({ type: "block", blockNumber, data, source: "push", from });
   }
 
+  /** A block that we asked for by pull, and verified. It is not pushed on: whoever lacks it asks. */
+  onPulled({ blockNumber, data }: BlockPayload, from: PkiId): void {
+    this.#run.push({ type: "block", blockNumber, data, source: "push", from });
+  }
+
   push(input: Extract<StateInput, { readonly type: "state-request" | "state-response" | "peers-changed" }>): void {
     this.#run.push(input);
   }
@@ -244,7 +251,8 @@ export class ChannelBlocks {
         if (outcome.type === "committed") {
           this.#held.committed(blockNumber);
           if (outcome.isTrustChanged) this.#options.onTrustChanged();
-          return this.#run.push({ type: "committed", blockNumber });
+          this.#run.push({ type: "committed", blockNumber });
+          return this.#options.onCommitted(blockNumber, data, outcome.isTrustChanged);
         }
         const cause = outcome.type === "refused" ? "refused" : "storage";
         this.#refusal = outcome.type === "refused" ? outcome : undefined;

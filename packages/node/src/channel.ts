@@ -1,9 +1,11 @@
 import type { Verified } from "@gossip/crypto";
-import type { DataMessage, Envelope, LeadershipMessage, OrgId, PkiId, StateInfo } from "@gossip/proto";
+import type { BlockPayload, DataMessage, Envelope, LeadershipMessage, OrgId, PkiId, StateInfo } from "@gossip/proto";
+import type { PullInput } from "@gossip/pull";
 import { GossipError, type Logger, type Run, run, unreachable, whenDone } from "@gossip/runtime";
 import type { StateDropReason, StateInput } from "@gossip/state";
 import type { Channel, ChannelMemberView, ChannelUpdate, JoinOptions, LeaderView, PrivateDataHandler } from "./api.js";
 import { attempt } from "./attempt.js";
+import { BlockPull } from "./block-pull.js";
 import { ChannelBlocks } from "./channel-blocks.js";
 import { ChannelGossip, type ChannelGossipInput, type ChannelGossipOutput } from "./channel-gossip.js";
 import { channelMetrics } from "./channel-metrics.js";
@@ -23,6 +25,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   readonly privateData: PrivateDataHandler | undefined;
   readonly #around: ChannelSurroundings;
   readonly #blocks: ChannelBlocks;
+  readonly #blockPull: BlockPull;
   readonly #leaders: LeaderTable;
   readonly #gossip: ChannelGossip;
   readonly #gossipRun: Run<ChannelGossipInput>;
@@ -78,7 +81,23 @@ export class ChannelShell implements Channel, RoutableChannel {
         })),
       send: (to, envelope, lane) => this.#send(to, envelope, lane),
       onHeight: (height) => this.#gossipRun.push({ type: "height", height }),
+      onCommitted: (...committed) => this.#blockPull.committed(...committed),
       onTrustChanged: () => this.#onTrustChanged(),
+    });
+    this.#blockPull = new BlockPull({
+      id,
+      around,
+      ledger: options.ledger,
+      members: () =>
+        this.#gossip.members.flatMap(({ pkiId, properties }) => {
+          if (around.membership.orgOf(pkiId) !== around.selfOrg) return [];
+          return [{ pkiId, height: properties.ledgerHeight, endpoint: around.endpointOf(pkiId) }];
+        }),
+      isWanted: (blockNumber) => this.#blocks.refusal(blockNumber) === undefined,
+      onBlocks: (blocks, from) => {
+        for (const block of blocks) this.#blocks.onPulled(block, from);
+      },
+      send: (to, envelope, lane) => this.#send(to, envelope, lane),
     });
   }
 
@@ -86,6 +105,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   start(): void {
     this.#gossipRun.push({ type: "start" });
     this.#blocks.push({ type: "peers-changed" });
+    this.#blockPull.start();
   }
 
   // What programs see
@@ -201,6 +221,20 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.#blocks.onPushed(message, envelope, from);
   }
 
+  /** Whether blocks pulled of this peer under this nonce are waited for. */
+  wantsUpdate(from: PkiId, nonce: bigint): boolean {
+    return this.#blockPull.wantsUpdate(from, nonce);
+  }
+
+  /** Whether this block was requested of this peer under this nonce. */
+  wantsItem(from: PkiId, nonce: bigint, digest: Uint8Array): boolean {
+    return this.#blockPull.wantsItem(from, nonce, digest);
+  }
+
+  onBlockPull(input: PullInput<BlockPayload>): void {
+    this.#blockPull.push(input);
+  }
+
   wantsLeadership(message: LeadershipMessage): boolean {
     return this.#leaders.wants(message, this.#around.clock.now());
   }
@@ -254,6 +288,7 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.#closed = true;
     this.#gossipRun.close();
     this.#blocks.close();
+    this.#blockPull.close();
     this.#leaving?.settle();
   }
 
@@ -284,7 +319,8 @@ export class ChannelShell implements Channel, RoutableChannel {
       case "respond":
         return this.#send(output.to, exit.snapshot(this.id, output.elements), "control");
       case "peers-changed":
-        return this.#blocks.push({ type: "peers-changed" });
+        this.#blocks.push({ type: "peers-changed" });
+        return this.#blockPull.peersChanged();
       case "dropped":
         return drops.count("channel", output.reason);
       default:

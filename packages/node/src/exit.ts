@@ -49,6 +49,11 @@ export function privateDataResponse(channel: string, nonce: bigint, elements: re
 const noBytes = new Uint8Array(0);
 const plain: MessageHeader = { nonce: 0n, channel: "", tag: "empty" };
 
+/** Of a pull message: of blocks in a channel, or of identities in none (page 05 §3). */
+function ofPull(channel: string): MessageHeader {
+  return channel === "" ? plain : { nonce: 0n, channel, tag: "chan-and-org" };
+}
+
 /**
  * The exit: makes every envelope that leaves the node, once, whoever gets it (protocol page 01 §3.2, §3.3, §4.2).
  * What needs a signature is signed here and nowhere else.
@@ -112,20 +117,20 @@ export class Exit {
     return unsigned({ ...plain, nonce, type: "membership-response", alive, dead });
   }
 
-  hello(pullType: PullType, pullNonce: bigint): Envelope {
-    return unsigned({ ...plain, type: "hello", pullNonce, metadata: noBytes, pullType });
+  hello(pullType: PullType, pullNonce: bigint, channel = ""): Envelope {
+    return unsigned({ ...ofPull(channel), type: "hello", pullNonce, metadata: noBytes, pullType });
   }
 
-  digest(pullType: PullType, pullNonce: bigint, digests: readonly Uint8Array[]): Envelope {
-    return unsigned({ ...plain, type: "digest", pullNonce, digests, pullType });
+  digest(pullType: PullType, pullNonce: bigint, digests: readonly Uint8Array[], channel = ""): Envelope {
+    return unsigned({ ...ofPull(channel), type: "digest", pullNonce, digests, pullType });
   }
 
-  request(pullType: PullType, pullNonce: bigint, digests: readonly Uint8Array[]): Envelope {
-    return unsigned({ ...plain, type: "request", pullNonce, digests, pullType });
+  request(pullType: PullType, pullNonce: bigint, digests: readonly Uint8Array[], channel = ""): Envelope {
+    return unsigned({ ...ofPull(channel), type: "request", pullNonce, digests, pullType });
   }
 
-  update(pullType: PullType, pullNonce: bigint, data: readonly Envelope[]): Envelope {
-    return unsigned({ ...plain, type: "update", pullNonce, data, pullType });
+  update(pullType: PullType, pullNonce: bigint, data: readonly Envelope[], channel = ""): Envelope {
+    return unsigned({ ...ofPull(channel), type: "update", pullNonce, data, pullType });
   }
 
   stateInfoPullRequest(channel: string): Envelope {
