@@ -16,8 +16,8 @@ export interface StallOptions {
   readonly stalled: number;
   readonly durationMs: number;
   readonly selfHealth: boolean;
-  /** Told once per virtual minute. */
-  onMinute?(minute: number): void;
+  /** Told once per virtual minute, with the false deaths so far. */
+  onMinute?(minute: number, falseDeaths: StallResult["falseDeaths"]): void;
 }
 
 export interface StallResult {
@@ -38,7 +38,7 @@ const neverAgainMs = 60_000;
 
 export async function playStalls(options: StallOptions): Promise<StallResult> {
   const { seed, nodes, stalled, durationMs, selfHealth, onMinute } = options;
-  const sim = await Simulation.create({ seed, organizations: { org1: nodes }, config: { selfHealth } });
+  const sim = await Simulation.create({ seed, organizations: { org1: nodes }, channel: false, config: { selfHealth } });
   await sim.runUntil(() => isConverged(sim), 60_000);
   const convergedAfterMs = sim.clock.now();
 
@@ -78,7 +78,7 @@ export async function playStalls(options: StallOptions): Promise<StallResult> {
   for (let at = 0; at < stalled; at++) sim.clock.schedule(sim.clock.now() + sim.random.below(40_000), stallAnother);
   for (let minute = 1; sim.clock.now() < end; minute++) {
     await sim.run(Math.min(60_000, end - sim.clock.now()));
-    onMinute?.(minute);
+    onMinute?.(minute, falseDeaths);
   }
   const { hash, count } = sim.network.trace;
   await sim.close();

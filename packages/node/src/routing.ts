@@ -130,8 +130,7 @@ function routeAlive(emission: Emission, { member }: AliveMessage, view: RoutingV
 }
 
 function draw({ except }: Emission, view: RoutingView, isCandidate: (pkiId: PkiId) => boolean): readonly PkiId[] {
-  const candidates = view.alive.filter((pkiId) => pkiId !== except && isCandidate(pkiId));
-  return sample(view.random, candidates, view.fanOut);
+  return sample(view.random, view.alive, view.fanOut, (pkiId) => pkiId !== except && isCandidate(pkiId));
 }
 
 /** The same signed bytes without the internal endpoint, for other organizations (page 01 §3.7). */

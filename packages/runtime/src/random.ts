@@ -30,16 +30,25 @@ export function seededRandom(seed: bigint | number): Random {
   });
 }
 
-/** `count` distinct elements, uniformly without replacement; all of them, shuffled, when there are not more. */
-export function sample<T>(random: Random, items: readonly T[], count: number): T[] {
+/**
+ * `count` distinct elements, uniformly without replacement, of those that are eligible; all of them, shuffled, when there
+ * are not more. Only as many are looked at as it takes.
+ */
+export function sample<T>(
+  random: Random,
+  items: readonly T[],
+  count: number,
+  isEligible: (item: T) => boolean = () => true,
+): T[] {
   const pool = items.slice();
-  const taken = Math.min(count, pool.length);
-  for (let i = 0; i < taken; i++) {
-    const j = i + random.below(pool.length - i);
-    [pool[i], pool[j]] = [pool[j] as T, pool[i] as T];
+  const drawn: T[] = [];
+  for (let at = 0; at < pool.length && drawn.length < count; at++) {
+    const other = at + random.below(pool.length - at);
+    const item = pool[other] as T;
+    pool[other] = pool[at] as T;
+    if (isEligible(item)) drawn.push(item);
   }
-  pool.length = taken;
-  return pool;
+  return drawn;
 }
 
 /** One element, uniformly; `undefined` of an empty list. */

@@ -158,6 +158,16 @@ describe("Random", () => {
     }
   });
 
+  test("sample draws from those that are eligible, all of them when there are not more", () => {
+    const isEven = (item: number) => item % 2 === 0;
+    const items = Array.from({ length: 100 }, (_, at) => at);
+    for (let seed = 0; seed < 50; seed++) {
+      const drawn = sample(seededRandom(seed), items, 3, isEven);
+      expect([drawn.length, drawn.every(isEven), new Set(drawn).size]).toEqual([3, true, 3]);
+    }
+    expect(sample(seededRandom(1), items, 100, isEven).sort((a, b) => a - b)).toEqual(items.filter(isEven));
+  });
+
   test("sample draws distinct elements, all of them when asked for more", () => {
     fc.assert(
       fc.property(

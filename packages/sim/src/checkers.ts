@@ -24,12 +24,13 @@ export async function checkSafety(sim: Simulation): Promise<void> {
   }
 }
 
-/** Whether every node that is up sees every other such node, as a member and in the channel, and nobody else. */
+/** Whether every node that is up sees every other such node, as a member and in the channel if there is one, and nobody else. */
 export function isConverged(sim: Simulation): boolean {
   const up = sim.nodes.filter(({ isUp }) => isUp);
-  return up.every(
-    ({ node, channel }) => node?.members.length === up.length - 1 && channel?.members.length === up.length - 1,
-  );
+  return up.every(({ node, channel }) => {
+    const seen = channel === undefined ? node?.members.length : channel.members.length;
+    return node?.members.length === up.length - 1 && seen === up.length - 1;
+  });
 }
 
 /** Whether every node that is up has committed everything that was ordered. */

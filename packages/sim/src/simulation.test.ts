@@ -39,6 +39,27 @@ describe("Simulation", () => {
     await sim.close();
   });
 
+  test("without a channel, nodes that know each other are all there is", async () => {
+    const sim = await Simulation.create({ seed: 3, organizations: { org1: 3 }, channel: false });
+    expect(await sim.runUntil(() => isConverged(sim), 10_000)).toBe(true);
+    expect(sim.nodes.map(({ channel }) => channel)).toEqual([undefined, undefined, undefined]);
+    await sim.close();
+  });
+
+  test("a node that stalls for longer than its silence is forgiven is dead to others, and alive again at once", async () => {
+    const sim = await Simulation.create({ seed: 3, organizations: { org1: 3 }, channel: false });
+    await sim.runUntil(() => isConverged(sim), 10_000);
+    await sim.run(10_000);
+    const [first, , last] = sim.nodes;
+    if (first === undefined || last === undefined) throw new Error("expected three nodes");
+    sim.stall(last, 50_000);
+    await sim.run(49_000);
+    expect([first.node?.members.length, last.node?.members.length]).toEqual([1, 2]);
+    await sim.run(2_000);
+    expect([first.node?.members.length, last.node?.members.length]).toEqual([2, 2]);
+    await sim.close();
+  });
+
   test("a node that crashes before its start does not start", async () => {
     const sim = await Simulation.create({ seed: 3, organizations: { org1: 2 } });
     const [, second] = sim.nodes;

@@ -15,8 +15,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** Organizations and how many nodes each has. Default: one organization `org1` of 4 nodes. */
   readonly organizations?: Readonly<Record<string, number>>;
-  /** Channel that every node joins. Default `sim`. */
-  readonly channel?: string;
+  /** Channel that every node joins. Default `sim`; false for none, where only membership matters. */
+  readonly channel?: string | false;
   /** Of every node. */
   readonly config?: GossipOptions;
   readonly network?: Pick<SimNetworkOptions, "latencyMs" | "breakAfterMs" | "windowBytes">;
@@ -62,10 +62,12 @@ export class Simulation {
   readonly blocks: Uint8Array[] = [];
   readonly #options: SimulationOptions;
   readonly #channel: string;
+  readonly #joins: boolean;
 
   private constructor(options: SimulationOptions) {
     this.#options = options;
-    this.#channel = options.channel ?? "sim";
+    this.#channel = options.channel || "sim";
+    this.#joins = options.channel !== false;
     this.random = seededRandom(options.seed);
     this.network = new SimNetwork({
       ...options.network,
@@ -164,6 +166,7 @@ export class Simulation {
     });
     node.node = started;
     node.lastIncarnation = started.incarnation;
+    if (!this.#joins) return;
     const organizations = [...new Set(this.nodes.map(({ org }) => org))];
     node.channel = await started.join(this.#channel, {
       ledger: node.ledger,
