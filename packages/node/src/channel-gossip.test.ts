@@ -90,7 +90,7 @@ function sign(machine: ChannelGossip, outputs: readonly ChannelGossipOutput[], n
 }
 
 describe("ChannelGossip", () => {
-  test("signs, publishes and asks as soon as it starts", () => {
+  test("7.21: signs, publishes and asks as soon as it starts", () => {
     const { machine } = setUp();
     const started = machine.step({ type: "start" }, 0);
     expect(types(started)).toEqual(["sign", "request"]);
@@ -135,7 +135,7 @@ describe("ChannelGossip", () => {
     expect(published).toMatchObject({ type: "sign", properties: { ledgerHeight: 4n } });
   });
 
-  test("its sequence grows with every publication, even within one instant", () => {
+  test("7.21: its sequence grows with every publication, even within one instant", () => {
     const { machine } = setUp({ minPublishGapMs: 0 });
     const sequences = [1n, 2n, 3n].flatMap((height) => {
       const outputs = machine.step(height === 1n ? { type: "start" } : { type: "height", height }, 0);
@@ -212,7 +212,7 @@ describe("ChannelGossip", () => {
     expect(machine.propertiesOf(own)).toBeUndefined();
   });
 
-  test("a node that shows itself to no other organization is told of in no answer to them", () => {
+  test("7.23: a node that shows itself to no other organization is told of in no answer to them", () => {
     const { machine } = setUp({}, [self]);
     sign(machine, machine.step({ type: "start" }, 0), 0);
     const [toForeign] = machine.step({ type: "pull-request", from: foreign }, 0);
@@ -255,7 +255,7 @@ describe("ChannelGossip", () => {
     expect(machine.step({ type: "wake" }, 1250)).toMatchObject([{ type: "tell", to: [own] }]);
   });
 
-  test("of many newcomers all are told at once, and a few at a time are asked", () => {
+  test("7.22: of many newcomers all are told at once, and a few at a time are asked", () => {
     const { machine } = setUp({ pullPeerNum: 1 });
     sign(machine, machine.step({ type: "start" }, 0), 0);
     for (const pkiId of [own, foreign, hidden]) machine.step({ type: "member-up", pkiId }, 1000);
@@ -302,7 +302,7 @@ describe("ChannelGossip", () => {
     ]);
   });
 
-  test("forgets the members of organizations that are no more in the channel, and takes those of new ones", () => {
+  test("7.32: forgets the members of organizations that are no more in the channel, and takes those of new ones", () => {
     const { machine } = setUp();
     for (const one of [own, foreign]) machine.step({ type: "state-info", info: info(one, 1n), from: own }, 0);
     const organizations = [orgId("A"), orgId("C")];
@@ -335,7 +335,7 @@ describe("ChannelGossip", () => {
     expect([tell?.type === "tell" && [...tell.to].sort(), left]).toEqual([[own, hidden], { type: "left" }]);
   });
 
-  test("goes on with larger sequences after an earlier stay", () => {
+  test("7.35: goes on with larger sequences after an earlier stay", () => {
     const { machine } = setUp({}, [hidden], 5_000n);
     const [signing] = machine.step({ type: "start" }, 0);
     expect(signing).toMatchObject({ time: { incarnation: 1000n, sequence: 5_001n } });

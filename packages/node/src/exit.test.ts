@@ -121,7 +121,7 @@ describe("1.14, 1.16: what goes on the wire", () => {
 });
 
 describe("alive messages", () => {
-  test("carry the internal endpoint as a secret of its own signature, and none when there is none", () => {
+  test("1.9, 7.28: carry the internal endpoint as a secret of its own signature, and none when there is none", () => {
     const { secret } = now(exit.alive(self)) as Envelope;
     if (secret === undefined) throw new Error("expected a secret");
     expect(readInternalEndpoint(secret.payload)).toBe("10.0.0.1:7051");

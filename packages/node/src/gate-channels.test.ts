@@ -34,7 +34,7 @@ describe("a block too far ahead to be kept", () => {
     expect((await costOf(push)).blocks).toBe(0);
   });
 
-  test("is not pushed on", async () => {
+  test("7.7: is not pushed on", async () => {
     const { say, heard, comm, crypto, to } = await befriend(scene);
     await say(sealed(info(crypto, 1n, 0n), crypto));
     const other = scene.stranger("other");
@@ -89,7 +89,7 @@ describe("state info of a channel that a node is not in", () => {
     expect(heardBy(own)).toEqual([]);
   });
 
-  test("is passed on without what was hung on it, and not at all if no channel can have its MAC", async () => {
+  test("7.13: is passed on without what was hung on it, and not at all if no channel can have its MAC", async () => {
     const { say, own, elsewhere, heardBy, crypto } = await outside();
     const padding = { payload: new Uint8Array(10), signature: new Uint8Array(10) };
     expect(await say({ ...elsewhere("a", 1n), secret: padding })).toEqual([]);
@@ -100,7 +100,7 @@ describe("state info of a channel that a node is not in", () => {
     expect(heardBy(own)).toEqual([1n]);
   });
 
-  test("is passed on no more often than anybody needs", async () => {
+  test("7.13: is passed on no more often than anybody needs", async () => {
     const { comm, to, own, elsewhere, heardBy, node } = await outside();
     for (let sequence = 0n; sequence < 300n; sequence++) comm.send(to, elsewhere(`channel ${sequence}`, 1n));
     await scene.run(100);

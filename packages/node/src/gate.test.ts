@@ -55,7 +55,7 @@ describe("what one message can cost", () => {
     expect(node.drops.get("gate/after-forgery")).toBe(many - 1);
   });
 
-  test("what is refused for another reason than forgery does not hide the rest", async () => {
+  test("7.10: what is refused for another reason than forgery does not hide the rest", async () => {
     const { node, costOf } = await befriend(scene);
     const [revoked, good] = ["revoked", "good"].map((name) =>
       createFakeCrypto({ org: "org1", name, trust: scene.trust }),
@@ -69,14 +69,14 @@ describe("what one message can cost", () => {
     expect(node.refusals.at(-1)?.reason).toBe("revoked-identity");
   });
 
-  test("a membership response that tells of one member again and again costs one signature check", async () => {
+  test("7.10: a membership response that tells of one member again and again costs one signature check", async () => {
     const { crypto, costOf } = await befriend(scene);
     const entries = repeat(many, (index) => sealed(alive(crypto, BigInt(index + 2)), crypto));
     await scene.run(500);
     expect((await costOf(membershipResponse({ alive: entries }))).signatures).toBe(1);
   });
 
-  test("of a membership response no more entries are read than the configuration says", async () => {
+  test("7.10: of a membership response no more entries are read than the configuration says", async () => {
     const { costOf } = await befriend(scene, { config: { maxResponseEntries: 10 } });
     const entries = repeat(50, (index) => {
       const other = createFakeCrypto({ org: "org1", name: `other${index}`, trust: scene.trust });
@@ -87,7 +87,7 @@ describe("what one message can cost", () => {
     expect(identities).toBe(10);
   });
 
-  test("a snapshot full of forged state infos costs one signature check", async () => {
+  test("7.10: a snapshot full of forged state infos costs one signature check", async () => {
     const { crypto, costOf } = await befriend(scene);
     const elements = repeat(many, (index) => ({
       ...sealed(info(crypto, BigInt(index)), crypto),
@@ -159,7 +159,7 @@ describe("what one message can cost", () => {
     expect(cost.signatures).toBe(1);
   });
 
-  test("an update full of forged identities costs one signature check", async () => {
+  test("7.10: an update full of forged identities costs one signature check", async () => {
     const met = await befriend(scene);
     const others = repeat(20, (index) => createFakeCrypto({ org: "org1", name: `o${index}`, trust: scene.trust }));
     const pullNonce = await offer(
@@ -182,7 +182,7 @@ describe("what one message can cost", () => {
     expect(met.channel.height).toBe(1n);
   });
 
-  test("a state response with more blocks than a batch is read as far as a batch goes", async () => {
+  test("7.10: a state response with more blocks than a batch is read as far as a batch goes", async () => {
     const met = await befriend(scene);
     const nonce = await boast(met);
     const payloads = repeat(100, (index) => block(BigInt(index + 90)));
@@ -204,7 +204,7 @@ describe("what one message can leave behind", () => {
     unsigned(dataMessage({ channel: channelName, payload: { blockNumber: 0n, data, privateData } }));
   const genesis = makeFakeBlock({ channel: channelName, number: 0n, data: [utf8.encode("x")] });
 
-  test("a block with much beside it is neither kept nor pushed on, wherever it is hidden", async () => {
+  test("7.7: a block with much beside it is neither kept nor pushed on, wherever it is hidden", async () => {
     const { say, ledger } = await befriend(scene);
     const padding = new Uint8Array(100_000);
     const unknownField = Buffer.concat([Buffer.from("fa0fa08d06", "hex"), padding]);
@@ -218,7 +218,7 @@ describe("what one message can leave behind", () => {
     expect(ledger.height).toBe(1n);
   });
 
-  test("a block that was blown up where no signature covers it is refused", async () => {
+  test("7.7: a block that was blown up where no signature covers it is refused", async () => {
     const { node, say, ledger } = await befriend(scene);
     const padding = new Uint8Array(1_000_000);
     const unknownField = Buffer.concat([Buffer.from("fa0fc0843d", "hex"), padding]);
@@ -251,7 +251,7 @@ describe("what one message can leave behind", () => {
     expect([metadata, metadata?.buffer.byteLength]).toEqual([Uint8Array.of(1, 2, 3, 4), 4]);
   });
 
-  test("a state info larger than it may be is dropped, and one as large is not", async () => {
+  test("7.5: a state info larger than it may be is dropped, and one as large is not", async () => {
     const { crypto, channel, say } = await befriend(scene, { config: { maxStateInfoBytes: 1_000 } });
     const large = (sequence: bigint, metadata: Uint8Array) => {
       const chaincodes = [{ name: "a", version: "1", metadata }];

@@ -48,7 +48,7 @@ describe("Lanes", () => {
     expect(lanes.size).toBe(0);
   });
 
-  test("never wait where handling is synchronous, and keep nothing of the connection", () => {
+  test("7.3: never wait where handling is synchronous, and keep nothing of the connection", () => {
     const { lanes, log, take } = setUp(() => {});
     const from = connection();
     take(from, "a");
@@ -57,7 +57,7 @@ describe("Lanes", () => {
     expect(lanes.size).toBe(0);
   });
 
-  test("report what is thrown and what is rejected as a fault", async () => {
+  test("7.2: report what is thrown and what is rejected as a fault", async () => {
     const broken = setUp((name) => {
       if (name === "a") throw new Error("thrown");
       return Promise.reject(new Error("rejected"));

@@ -7,7 +7,7 @@ import {
   pkiId,
   type StateInfo,
 } from "@gossip/proto";
-import { aliveMessage, dataMessage, stateInfo } from "@gossip/proto/testing";
+import { aliveMessage, dataMessage, leadershipMessage, stateInfo } from "@gossip/proto/testing";
 import { seededRandom } from "@gossip/runtime";
 import { describe, expect, test } from "vitest";
 import { type Emission, type RoutableChannel, type RoutingView, routeBurst } from "./routing.js";
@@ -52,7 +52,7 @@ function view(overrides: Partial<RoutingView> = {}): RoutingView {
   };
 }
 
-function emission(message: AliveMessage | StateInfo | DataMessage, overrides: Partial<Emission> = {}): Emission {
+function emission(message: Emission["message"], overrides: Partial<Emission> = {}): Emission {
   return { key: undefined, message, envelope, channel: "ch", except: undefined, ...overrides };
 }
 
@@ -66,51 +66,90 @@ const targets = (burst: readonly Emission[], overrides?: Partial<RoutingView>) =
     .sort();
 
 describe("routing of blocks", () => {
-  test("7.26: they go to eligible members of our own organization, not back to where they came from", () => {
+  test("06/21, 6.8, 6.9, 7.26: they go to eligible members of our own organization, not back to where they came from", () => {
     expect(targets([emission(block(9n))])).toEqual([a1, a3]);
     expect(targets([emission(block(9n), { except: a1 })])).toEqual([a3]);
   });
 
-  test("they do not go to a peer that says it has them", () => {
+  test("6.12: they do not go to a peer that says it has them", () => {
     expect(targets([emission(block(8n))])).toEqual([a1]);
   });
 
-  test("no fan-out is lost to peers that have them, whatever chance says", () => {
+  test("6.11, 6.12: no fan-out is lost to peers that have them, whatever chance says", () => {
     for (let seed = 0; seed < 20; seed++) {
       expect(targets([emission(block(8n))], { fanOut: 1, random: seededRandom(seed) })).toEqual([a1]);
     }
   });
 
-  test("those of one burst share one choice of peers", () => {
+  test("6.12: those of one burst share one choice of peers", () => {
     const burst = [9n, 10n, 11n].map((number) => emission(block(number)));
     const chosen = routeBurst(burst, view({ fanOut: 1 })).map(({ to }) => to);
     expect(new Set(chosen).size).toBe(1);
     expect(chosen).toHaveLength(3);
   });
 
-  test("those of a channel we are not in go nowhere", () => {
+  test("6.9, 7.26: those of a channel we are not in go nowhere", () => {
     expect(targets([emission(block(9n), { channel: "other" })])).toEqual([]);
+  });
+
+  test("06/23: of two channels each goes to the eligible members of its own", () => {
+    const members: Readonly<Record<string, readonly PkiId[]>> = { one: [a1, a2, b1], two: [a3, b2, b3] };
+    const only = (eligible: readonly PkiId[]): RoutableChannel => ({
+      isOrgInChannel: () => true,
+      isEligible: (id) => eligible.includes(id),
+      heightOf: () => 1n,
+    });
+    const channel = (id: string) => only(members[id] ?? []);
+    const orgOf = () => orgId("A");
+    expect(targets([emission(block(9n), { channel: "one" })], { channel, orgOf })).toEqual([a1, a2, b1]);
+    expect(targets([emission(block(9n), { channel: "two" })], { channel, orgOf })).toEqual([a3, b2, b3]);
+  });
+
+  test("6.12: those that came another way are drawn anew, and whoever has a later one is left out of that one only", () => {
+    const burst = [emission(block(8n)), emission(block(8n), { except: a1 })];
+    expect(targets(burst)).toEqual([a1]);
+    const channel = () => ({ isOrgInChannel: () => true, isEligible: () => true, heightOf: () => 10n });
+    const numbers = (burst: readonly bigint[]) =>
+      routeBurst(
+        burst.map((number) => emission(block(number))),
+        view({ channel, fanOut: 1 }),
+      ).length;
+    expect([numbers([9n, 10n]), numbers([10n, 9n]), numbers([10n, 11n])]).toEqual([0, 1, 2]);
+  });
+});
+
+describe("routing of leadership messages", () => {
+  const leadership = (overrides: Partial<Emission> = {}) => emission(leadershipMessage({}), overrides);
+
+  test("06/22, 6.9: they go to all eligible members of our own organization, however many, and not back", () => {
+    expect(targets([leadership()], { fanOut: 1 })).toEqual([a1, a3]);
+    expect(targets([leadership({ except: a1 })], { fanOut: 1 })).toEqual([a3]);
+    expect(new Set(routeBurst([leadership()], view()).map(({ lane }) => lane))).toEqual(new Set(["control"]));
+  });
+
+  test("6.9: those of a channel we are not in go nowhere", () => {
+    expect(targets([leadership({ channel: "other" })])).toEqual([]);
   });
 });
 
 describe("routing of state info", () => {
   const info = (subject: PkiId) => emission(stateInfo({ pkiId: subject }));
 
-  test("a subject with an external endpoint is told to all organizations of the channel, but not to itself", () => {
+  test("6.9, 6.10: a subject with an external endpoint is told to all organizations of the channel, but not to itself", () => {
     expect(targets([info(a1)])).toEqual([a2, a3, b1, b2, b3]);
   });
 
-  test("a subject without one stays in our organization", () => {
+  test("6.9: a subject without one stays in our organization", () => {
     expect(targets([info(a3)])).toEqual([a1, a2]);
   });
 
-  test("that of a channel we are not in stays in our organization", () => {
+  test("6.9: that of a channel we are not in stays in our organization", () => {
     expect(targets([{ ...info(b1), channel: "" }])).toEqual([a1, a2, a3]);
   });
 });
 
 describe("routing of alive messages", () => {
-  test("1.11: one of our organization with an external endpoint goes to everybody, its secret only to our organization", () => {
+  test("06/24, 6.9, 1.11: one of our organization with an external endpoint goes to everybody, its secret only to our organization", () => {
     const deliveries = routeBurst([emission(alive(self, "x:1"), { channel: "" })], view());
     expect(deliveries.map(({ to }) => to).sort()).toEqual([a1, a2, a3, b1, b2, b3, c1]);
     for (const { to, envelope: sent } of deliveries) {
@@ -118,19 +157,19 @@ describe("routing of alive messages", () => {
     }
   });
 
-  test("one of our organization without an external endpoint never leaves it", () => {
+  test("06/24, 6.9: one of our organization without an external endpoint never leaves it", () => {
     expect(targets([emission(alive(self, ""))])).toEqual([a1, a2, a3]);
   });
 
-  test("one of another organization goes to that and to ours, to peers that show themselves, without its author", () => {
+  test("06/24, 6.9, 6.10: one of another organization goes to that and to ours, to peers that show themselves, without its author", () => {
     expect(targets([emission(alive(b1, "b1:1"))])).toEqual([a1, a2, b2]);
   });
 
-  test("one whose author's organization is unknown goes to nobody", () => {
+  test("6.9: one whose author's organization is unknown goes to nobody", () => {
     expect(targets([emission(alive(pkiId("ff"), "x:1"))])).toEqual([]);
   });
 
-  test("the fan-out is drawn after every filter, so that it is not lost", () => {
+  test("6.11: the fan-out is drawn after every filter, so that it is not lost", () => {
     expect(targets([emission(alive(b1, "b1:1"), { except: a1 })], { fanOut: 2 })).toEqual([a2, b2]);
   });
 });

@@ -150,7 +150,7 @@ describe("a change of trust", () => {
     };
   }
 
-  test("has blocks that wait verified again, and none that came after", async () => {
+  test("7.33: has blocks that wait verified again, and none that came after", async () => {
     const { met, verified } = await changing(() => {});
     const blocks = chain(30);
     for (const number of [2, 1, 0]) await met.say(pushOf(blocks, number));
@@ -164,7 +164,7 @@ describe("a change of trust", () => {
     expect(verified.filter((one) => one === `${window + 1} anew`)).toHaveLength(1);
   });
 
-  test("has one that is not good any more dropped by its reason, and a better one is fetched and committed", async () => {
+  test("7.33: has one that is not good any more dropped by its reason, and a better one is fetched and committed", async () => {
     const distrusted = new Set([1n]);
     const { met } = await changing(() => {}, distrusted);
     const blocks = chain(3);
@@ -254,7 +254,7 @@ describe("blocks behind one that changes trust", () => {
   }
   const blocks = chain(4, { configAt: 1 });
 
-  test("wait until it is in force, and nobody is blamed", async () => {
+  test("7.7: wait until it is in force, and nobody is blamed", async () => {
     const { met, pass, putInForce } = await behind();
     for (const number of [0, 1, 2, 3]) met.comm.send(met.to, pushOf(blocks, number));
     await pass();
