@@ -1,5 +1,12 @@
 export { type LineOptions, LineSplitter, readLines } from "./lines.js";
 export { defaultBasePort, defaultShape, type NetworkShape } from "./network/defaults.js";
+export {
+  type IdentityEntry,
+  networkIdentities,
+  type Revocation,
+  renewIdentity,
+  revokeIdentity,
+} from "./network/identities.js";
 export { digestLedger, type LedgerDigest } from "./network/ledger-digest.js";
 export { type NetworkFile, type PeerEntry, type ProcessEntry, readNetworkFile } from "./network/network-file.js";
 export type { WantedNetwork } from "./network/open.js";

@@ -62,6 +62,10 @@ function createProgram(terminal: Terminal, onExit: (code: number) => void): Comm
     .option("--follow", "go on with new blocks as they are committed")
     .option("--json", "print one JSON object per block")
     .action(runs(async () => (await import("./commands/blocks.js")).showBlocks));
+  addIdentity(
+    program.command("identity").description("look at the identities of a network, renew and revoke them"),
+    runs,
+  );
   addPeerStart(program.command("peer").description("run a peer"), runs);
   addStart(program.command("orderer").description("run a development orderer"), "orderer")
     .requiredOption("--config <file>", "the orderer's YAML file")
@@ -109,6 +113,29 @@ function addNetwork(network: Command, runs: Runner): void {
     .description("stop every process of a network, whoever started it")
     .addOption(dirOption())
     .action(runs(async () => (await import("./commands/network-down.js")).networkDown));
+}
+
+function addIdentity(group: Command, runs: Runner): void {
+  group
+    .command("list")
+    .description("show whom the organizations of a network vouch for, until when, and who is revoked")
+    .addOption(dirOption())
+    .option("--json", "print one JSON object")
+    .action(runs(async () => (await import("./commands/identity.js")).listIdentities));
+  group
+    .command("renew")
+    .description("give a member a new key and identity; the old one stays valid until it expires or is revoked")
+    .argument("<name>", "the member, e.g. peer0.org1")
+    .addOption(dirOption())
+    .addHelpText("after", "\nThe member uses them once it is started again. No other process has to be.")
+    .action(runs(async () => (await import("./commands/identity.js")).renew));
+  group
+    .command("revoke")
+    .description("revoke an identity: running peers part with it within seconds")
+    .argument("<target>", "name of a member, or a PKI-ID")
+    .addOption(dirOption())
+    .option("--org <org>", "whose it is, for a PKI-ID that no member has any more")
+    .action(runs(async () => (await import("./commands/identity.js")).revoke));
 }
 
 function addPeerStart(group: Command, runs: Runner): void {

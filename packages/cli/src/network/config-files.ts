@@ -18,6 +18,7 @@ export function peerConfig(layout: NetworkLayout, peer: PeerLayout, paths: Netwo
       fileSystemPath: from(own.data),
       trust: "ed25519",
       identity: { file: from(own.identity), keyFile: from(own.key) },
+      revocations: { file: from(paths.revocations) },
       tls: {
         enabled: true,
         cert: { file: from(own.tlsCert) },

@@ -1,21 +1,23 @@
 import { readdir, rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { createTlsAuthority, type TlsAuthority } from "@gossip/comm/grpc";
-import { encodePrivateKey, generateKeyPair, issueIdentity, type KeyPair, makeGenesisBlock } from "@gossip/crypto";
+import {
+  encodePrivateKey,
+  encodeRevocationLists,
+  generateKeyPair,
+  type KeyPair,
+  makeGenesisBlock,
+  makeRevocationList,
+} from "@gossip/crypto";
 import type { IdentityRole } from "@gossip/proto/ed25519";
-import { GossipError, systemWallClock, wallMillis } from "@gossip/runtime";
+import { GossipError } from "@gossip/runtime";
 import { stringify } from "yaml";
 import { ordererConfig, peerConfig } from "./config-files.js";
+import { issue } from "./identities.js";
 import { type NetworkLayout, peersOf } from "./layout.js";
 import { type NetworkFile, networkFilePath, networkLockPath, writeNetworkFile } from "./network-file.js";
 import { clientName, type MemberKind, type NetworkPaths, networkPaths } from "./paths.js";
 import { makeFolder, save } from "./save.js";
-
-const dayMs = 86_400_000;
-/** As long as Fabric's tool gives; a development network is thrown away earlier. */
-const validityMs = 3_650 * dayMs;
-/** Certificates are valid from a little before they were made, for machines whose clocks are behind. */
-const backdatedMs = 5 * 60_000;
 
 /** The mode of a file that only its owner may read. */
 const secret = 0o600;
@@ -43,6 +45,7 @@ export async function makeNetwork(dir: string, layout: NetworkLayout): Promise<N
   const orderers = await makeOrganization(paths, layout.orderer.org);
   const organizations = await Promise.all(layout.organizations.map(({ id }) => makeOrganization(paths, id)));
   await save(paths.tlsRoots, [orderers, ...organizations].map(({ tls }) => tls.cert).join(""));
+  await save(paths.revocations, encodeRevocationLists([orderers, ...organizations].map(nobodyRevoked)));
   await save(paths.genesisBlock(layout.channel), genesisBlock(layout, orderers, organizations));
 
   await makeMember(paths, orderers, { kind: "orderer", name: layout.orderer.name, role: "orderer" });
@@ -109,22 +112,17 @@ async function makeMember(
   member: { readonly kind: MemberKind; readonly name: string; readonly role: IdentityRole },
 ): Promise<void> {
   const own = paths.member(member.kind, member.name);
-  const nowMs = wallMillis(systemWallClock);
-  const { privateKey, publicKey } = generateKeyPair();
-  const identity = issueIdentity({
-    org: organization.id,
-    rootPrivateKey: organization.root.privateKey,
-    name: member.name,
-    role: member.role,
-    publicKey,
-    notBeforeMs: nowMs - backdatedMs,
-    notAfterMs: nowMs + validityMs,
-  });
+  const { id: org, root } = organization;
+  const { identity, privateKey } = issue({ org, name: member.name, role: member.role }, root.privateKey);
   await save(own.identity, identity);
   await save(own.key, encodePrivateKey(privateKey), secret);
   const tls = await organization.tls.issue({ name: member.name, hosts: ["localhost", "127.0.0.1"] });
   await save(own.tlsCert, tls.cert);
   await save(own.tlsKey, tls.key, secret);
+}
+
+function nobodyRevoked({ id, root }: Organization): Uint8Array {
+  return makeRevocationList({ org: id, rootPrivateKey: root.privateKey, number: 1n, revoked: [] });
 }
 
 function genesisBlock(

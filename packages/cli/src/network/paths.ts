@@ -13,6 +13,8 @@ export interface NetworkPaths {
   readonly rootKey: (org: string) => string;
   /** Certificates of all TLS authorities of the network, in one file. */
   readonly tlsRoots: string;
+  /** Lists of the identities that organizations have revoked, in one file; every peer looks into it. */
+  readonly revocations: string;
   /** There while keys are being made: what lies beside it is not complete. */
   readonly unfinished: string;
 }
@@ -40,6 +42,7 @@ export function networkPaths(dir: string): NetworkPaths {
     member: (kind, name) => memberPaths(join(dir, `${kind}s`, name), `${kind}.yaml`),
     rootKey: (org) => join(dir, "organizations", org, "root.key"),
     tlsRoots: join(dir, "tls-roots.crt"),
+    revocations: join(dir, "revocations.pem"),
     unfinished: join(dir, "unfinished"),
   };
 }
