@@ -1,4 +1,5 @@
-import { checkMachineLaws } from "@gossip/runtime/testing";
+import { run } from "@gossip/runtime";
+import { checkMachineLaws, VirtualClock } from "@gossip/runtime/testing";
 import { describe, expect, test } from "vitest";
 import { Emitter, type EmitterConfig } from "./emitter.js";
 
@@ -37,7 +38,7 @@ function play(
 }
 
 describe("Emitter", () => {
-  test("06/16: holds what was added until the latency is over", () => {
+  test("06/16, 6.3: holds what was added until the latency is over", () => {
     const { emitter } = play(
       {},
       [
@@ -50,18 +51,39 @@ describe("Emitter", () => {
     expect(emitter.size).toBe(3);
   });
 
-  test("06/18: one element and ten iterations give exactly ten emissions, and nothing is left", () => {
+  test("06/17: emits nothing more once it is stopped, whatever is left", () => {
+    const clock = new VirtualClock();
+    let emissions = 0;
+    const running = run(new Emitter<Word>({ ...defaults, iterations: 10, burstSize: 1, burstLatencyMs: 100 }), {
+      clock,
+      perform: () => emissions++,
+    });
+    running.push({ type: "add", element: word("a") });
+    clock.runFor(100);
+    running.close();
+    clock.runFor(1_000);
+    expect(emissions).toBe(2);
+  });
+
+  test("06/19, 6.4: elements that come one after the other each get their own rounds", () => {
+    const additions = ["1", "2", "3", "4", "5"].map((text, at) => [at * 600, word(text)] as const);
+    const { seen } = play({ iterations: 5, burstSize: 100, burstLatencyMs: 500 }, additions, 2_400);
+    const times = (text: string) => seen.filter((line) => line.split(": ")[1]?.split(" ").includes(text)).length;
+    expect(["1", "2", "3", "4", "5"].map(times)).toEqual([4, 3, 2, 1, 0]);
+  });
+
+  test("06/18, 6.4, 6.5: one element and ten iterations give exactly ten emissions, and nothing is left", () => {
     const { seen, emitter } = play({ iterations: 10, burstSize: 1 }, [[0, word("a")]]);
     expect(seen).toHaveLength(10);
     expect([emitter.size, emitter.deadline]).toEqual([0, Number.POSITIVE_INFINITY]);
   });
 
-  test("06/20: fifty at once with a burst size of ten give five emissions", () => {
+  test("06/20, 6.3: fifty at once with a burst size of ten give five emissions", () => {
     const burst = Array.from({ length: 50 }, (_, index) => [0, word(String(index))] as const);
     expect(play({ burstLatencyMs: 800 }, burst).seen).toHaveLength(5);
   });
 
-  test("the latency counts from the first element, not the last", () => {
+  test("6.3: the latency counts from the first element, not the last", () => {
     expect(
       play({}, [
         [0, word("a")],
@@ -71,7 +93,7 @@ describe("Emitter", () => {
     ).toEqual(["10 emit: a b", "21 emit: c"]);
   });
 
-  test("a newer element replaces an older one of its key and keeps its own rounds", () => {
+  test("6.4: a newer element replaces an older one of its key and keeps its own rounds", () => {
     expect(
       play({ iterations: 2 }, [
         [0, word("old", "k")],
@@ -80,7 +102,7 @@ describe("Emitter", () => {
     ).toEqual(["10 emit: new", "20 emit: new"]);
   });
 
-  test("elements waiting for further rounds do not count against the burst size", () => {
+  test("6.5: elements waiting for further rounds do not count against the burst size", () => {
     const { seen } = play({ iterations: 2, burstSize: 2 }, [
       [0, word("a")],
       [0, word("b")],
@@ -89,11 +111,11 @@ describe("Emitter", () => {
     expect(seen).toEqual(["0 emit: a b", "10 emit: a b c", "20 emit: c"]);
   });
 
-  test("no iterations mean no push, and it says so", () => {
+  test("6.6: no iterations mean no push, and it says so", () => {
     expect(play({ iterations: 0 }, [[0, word("a")]]).seen).toEqual(["0 push-off: a"]);
   });
 
-  test("a full emitter drops the newest, and it says so", () => {
+  test("6.3: a full emitter drops the newest, and it says so", () => {
     const { seen } = play({ maxElements: 1, burstSize: 5 }, [
       [0, word("a")],
       [0, word("b")],

@@ -5,13 +5,13 @@
  */
 
 import type { Verified } from "@gossip/crypto";
-import type { AliveMessage, DataMessage, Envelope, OrgId, PkiId, StateInfo } from "@gossip/proto";
+import type { AliveMessage, DataMessage, Envelope, LeadershipMessage, OrgId, PkiId, StateInfo } from "@gossip/proto";
 import { type Random, sample, unreachable } from "@gossip/runtime";
 import type { Keyed } from "./emitter.js";
 
 /** A message on its way to peers that are chosen at random. */
 export interface Emission extends Keyed {
-  readonly message: AliveMessage | StateInfo | DataMessage;
+  readonly message: AliveMessage | StateInfo | DataMessage | LeadershipMessage;
   /** Exactly as received or signed; the secret is removed per target where it must be. */
   readonly envelope: Envelope;
   /** The channel it belongs to; empty for alive messages and for state info of channels we are not in. */
@@ -63,6 +63,8 @@ export function routeBurst(burst: readonly Emission[], view: RoutingView): reado
     switch (emission.message.type) {
       case "data":
         return routeBlock(emission, emission.message, blockTargets, view);
+      case "leadership":
+        return routeLeadership(emission, view);
       case "state-info":
         return routeStateInfo(emission, emission.message, view);
       case "alive":
@@ -75,7 +77,8 @@ export function routeBurst(burst: readonly Emission[], view: RoutingView): reado
 
 /**
  * Blocks stay in the organization, and go to nobody who has them. One draw serves all blocks of a channel in the burst
- * that came the same way: who lacks the first, which is the lowest as a rule, lacks the others.
+ * that came the same way: who lacks the first, which is the lowest as a rule, lacks the others. Where nobody who was drawn lacks
+ * one, those who do are drawn from anew.
  */
 function routeBlock(
   emission: Emission,
@@ -87,14 +90,23 @@ function routeBlock(
   if (channel === undefined) return [];
   const lacksIt = (pkiId: PkiId) => (channel.heightOf(pkiId) ?? 0n) <= payload.blockNumber;
   const way = `${emission.channel} ${emission.except ?? ""}`;
-  let targets = drawn.get(way);
-  if (targets === undefined) {
+  let targets = drawn.get(way)?.filter(lacksIt) ?? [];
+  if (targets.length === 0) {
     const isCandidate = (pkiId: PkiId) =>
       view.orgOf(pkiId) === view.selfOrg && channel.isEligible(pkiId) && lacksIt(pkiId);
     targets = draw(emission, view, isCandidate);
     drawn.set(way, targets);
   }
-  return targets.filter(lacksIt).map((to) => ({ to, envelope: emission.envelope, lane: "block" }));
+  return targets.map((to) => ({ to, envelope: emission.envelope, lane: "block" }));
+}
+
+/** Leadership goes to everybody who is led: few messages, and each must know of them. */
+function routeLeadership({ envelope, except, channel: id }: Emission, view: RoutingView): Delivery[] {
+  const channel = view.channel(id);
+  if (channel === undefined) return [];
+  return view.alive
+    .filter((pkiId) => pkiId !== except && view.orgOf(pkiId) === view.selfOrg && channel.isEligible(pkiId))
+    .map((to) => ({ to, envelope, lane: "control" }));
 }
 
 /** State info crosses organizations only when its subject shows itself to them. */
