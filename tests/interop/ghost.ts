@@ -107,6 +107,8 @@ export class Ghost {
       }
       case "digest": {
         const answer = this.#recorded("request", ({ pullType }) => pullType === question.pullType);
+        // When the recording was made there were no blocks to be asked for: as a peer that has none, it asks for all.
+        if (answer === undefined && question.pullType === "block") return { ...question, type: "request" };
         return answer && { ...answer.message, pullNonce: question.pullNonce, digests: question.digests };
       }
       case "request": {

@@ -2,7 +2,7 @@
 
 import { blockHash } from "@gossip/crypto";
 import type { Channel, GossipNode } from "@gossip/node";
-import type { BlockPayload, PkiId } from "@gossip/proto";
+import { type BlockPayload, type PkiId, readMessage } from "@gossip/proto";
 import { encodeBlock, readBlock } from "@gossip/proto/fabric";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -33,7 +33,6 @@ const expectedDrops = [
   "comm/dial-failed",
   "discovery/own-message",
   "gate/not-news",
-  "gate/not-served",
   "gate/unknown-identity",
   "gate/unknown-member",
 ];
@@ -88,12 +87,32 @@ describe("A node in the recorder's place", () => {
     const { node } = await stage.cast("peer2.org1", { bootstrap: [endpoints["peer0.org1"]] });
     await stage.run(10_000);
     const everybody = [...recordedPkiIds(withPeer0)].sort();
-    const digests = ghost.heardOf("digest");
+    const digests = ghost.heardOf("digest").filter(({ pullType }) => pullType === "identity");
     expect(digests.length).toBeGreaterThan(0);
     for (const { digests: ids } of digests) {
       expect(ids.map((id) => Buffer.from(id).toString("hex")).sort()).toEqual(everybody);
     }
     expect(everybody).toContain(node.pkiId);
+  });
+
+  test("offers its newest blocks to be pulled, and gives them as they are", async () => {
+    const ghost = stage.ghost("peer0.org1", withPeer0, "in");
+    ghost.listen();
+    const { channel } = await stage.cast("peer2.org1", { bootstrap: [endpoints["peer0.org1"]] });
+    await stage.run(46_000);
+    const digests = ghost.heardOf("digest").filter(({ pullType }) => pullType === "block");
+    const updates = ghost.heardOf("update").filter(({ pullType }) => pullType === "block");
+    for (const { tag, channel: name } of [...digests, ...updates])
+      expect([tag, name]).toEqual(["chan-and-org", channel.id]);
+    const offered = digests.at(-1)?.digests.map((digest) => new TextDecoder().decode(digest));
+    expect(offered).toEqual(["0", "1", "2", "3", "4", "5"]);
+    const given = updates.flatMap(({ data }) => data.map(({ payload }) => readMessage(payload)));
+    expect(given.length).toBeGreaterThan(0);
+    for (const read of given) {
+      const message = read.ok ? read.value : undefined;
+      if (message?.type !== "data") throw new Error(`expected a block, got ${message?.type}`);
+      expect(message.payload.data).toEqual(await channel.block(message.payload.blockNumber));
+    }
   });
 });
 

@@ -70,7 +70,7 @@ export function malformedMessages(channel: string, signer: Signer): readonly Mal
       ),
       "missing-field",
       "unsolicited",
-      "not-served",
+      "unknown-member",
     ),
     missing("private data without payload", plain(channelName, integer(3, tag.chanOnly), field(25))),
     one(
