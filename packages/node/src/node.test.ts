@@ -14,6 +14,7 @@ import {
 } from "@gossip/proto/testing";
 import { createMemoryLedger } from "@gossip/state/testing";
 import { afterEach, describe, expect, test } from "vitest";
+import { info } from "../test/support/befriend.js";
 import { alive, channelName, meet, Scene, sealed } from "../test/support/scene.js";
 import type { Channel, GossipNode } from "./api.js";
 import { gossipDefaults } from "./config.js";
@@ -103,7 +104,7 @@ describe("a node among honest peers", () => {
     expect(first?.channel.members).toHaveLength(2);
   });
 
-  test("a peer whose clock was set back is heard of in its channels after its restart", async () => {
+  test("7.21: a peer whose clock was set back is heard of in its channels after its restart", async () => {
     scene = new Scene();
     const { node: witness } = await scene.node("peer0");
     const joinLate = async (node: GossipNode, height: bigint) => {
@@ -185,7 +186,7 @@ describe("the gate refuses, counts and goes on", () => {
     });
   });
 
-  test("an alive message whose secret is broken, as a whole", async () => {
+  test("1.10: an alive message whose secret is broken, as a whole", async () => {
     const { node, say, crypto } = await setUp();
     const envelope = sealed(alive(crypto, 1n), crypto);
     const secret = sealSecret("10.0.0.1:1", crypto) as NonNullable<Envelope["secret"]>;
@@ -211,7 +212,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(node.members).toEqual([]);
   });
 
-  test("an alive message that is no news, before its signature is looked at", async () => {
+  test("1.27: an alive message that is no news, before its signature is looked at", async () => {
     const { say, crypto } = await setUp();
     const envelope = sealed(alive(crypto, 1n), crypto);
     await say(envelope);
@@ -284,7 +285,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(ledger.height).toBe(1n);
   });
 
-  test("a block that does not link to our ledger is refused by it, and another copy is taken", async () => {
+  test("7.11: a block that does not link to our ledger is refused by it, and another copy is taken", async () => {
     const { node, crypto, ledger, say } = await setUp();
     const push = (number: bigint, previousHash: Uint8Array) =>
       say(
@@ -369,10 +370,12 @@ describe("the gate refuses, counts and goes on", () => {
     expect(heard.map(({ type }) => type)).toContain("state-response");
   });
 
-  test("what this version does not serve", async () => {
-    const { say } = await setUp();
+  test("7.8: blocks that nobody asked for by pull", async () => {
+    const { crypto, say } = await setUp();
+    await say(sealed(alive(crypto, 1n), crypto));
+    await say(sealed(info(crypto, 1n), crypto));
     expect(await say(unsigned(updateMessage({ channel: channelName, pullType: "block" })))).toEqual([
-      "gate/not-served",
+      "gate/unsolicited",
     ]);
   });
 });
@@ -444,7 +447,7 @@ describe("misuse by the program", () => {
     await expect(node.join("other", { ledger, organizations })).resolves.toMatchObject({ id: "other" });
   });
 
-  test("joining twice, or a channel without our organization, is refused", async () => {
+  test("7.14: joining twice, or a channel without our organization, is refused", async () => {
     scene = new Scene();
     const { node, ledger } = await scene.node("peer0");
     await expect(node.join(channelName, { ledger, organizations: [orgId("org1")] })).rejects.toThrow(
