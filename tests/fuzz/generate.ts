@@ -50,16 +50,18 @@ const oddEndpoints = [
 export class Generator {
   readonly #world: World;
   readonly #random: Random;
+  readonly #startedAt: bigint;
   #sequence = 1n;
 
   constructor(world: World, random: Random) {
     this.#world = world;
     this.#random = random;
+    this.#startedAt = world.clock.nowNanos();
   }
 
   /** An envelope of this type as `peer` might send it. */
   envelope(type: MessageType, peer: HostilePeer): Envelope {
-    return this.#makers[type](peer);
+    return type === "shared-entry" ? this.#makers.empty(peer) : this.#makers[type](peer);
   }
 
   readonly #makers: Readonly<Record<Exclude<MessageType, "shared-entry">, (peer: HostilePeer) => Envelope>> = {
@@ -276,7 +278,7 @@ export class Generator {
     if (this.#chance(2_000)) return { incarnation: maxUint64, sequence: maxUint64 };
     if (this.#chance(10))
       return { incarnation: BigInt(this.#random.below(3)), sequence: BigInt(this.#random.below(50)) };
-    return { incarnation: 1n + this.#sequence / 5_000n, sequence: this.#sequence };
+    return { incarnation: this.#startedAt + this.#sequence / 5_000n, sequence: this.#sequence };
   }
 
   #mac(of: PkiId): Uint8Array {

@@ -1,5 +1,5 @@
 import { type KnownIdentity, unsigned } from "@gossip/crypto";
-import { createFakeCrypto, FakeTrust, fakeIdentity } from "@gossip/crypto/testing";
+import { createFakeCrypto, FakeTrust, fakeIdentity, makeFakeBlock } from "@gossip/crypto/testing";
 import { type PkiId, pkiIdFromBytes } from "@gossip/proto";
 import { digestMessage, leadershipMessage } from "@gossip/proto/testing";
 import type { LogFields, Logger } from "@gossip/runtime";
@@ -49,7 +49,7 @@ async function network() {
 }
 
 describe("an identity that is revoked", () => {
-  test("02/10.3g, 2.11, 2.12, 2.24: is gone from every place as soon as it is suspected, and its peer sees nobody", async () => {
+  test("02/10.3h, 2.11, 2.12, 2.24: is gone from every place as soon as it is suspected, and its peer sees nobody", async () => {
     const [peer0, peer1, peer2, other] = await network();
     const revoked = peer2.node.pkiId;
     scene.trust.revoke(fakeIdentity("org1", "peer2"));
@@ -120,7 +120,7 @@ describe("an identity that is revoked", () => {
 });
 
 describe("an identity that expires", () => {
-  test("02/10.3g, 2.10, 2.12: is gone everywhere within five seconds, and its peer says so of itself", async () => {
+  test("02/10.3h, 2.10, 2.12, 7.1: is gone everywhere within five seconds, and its peer says so of itself and goes on", async () => {
     const endMs = 30_000;
     scene.trust.expire(fakeIdentity("org1", "peer2"), Number(scene.clock.nowNanos() / 1_000_000n) + endMs);
     const [peer0, peer1, peer2, other] = await network();
@@ -131,6 +131,8 @@ describe("an identity that expires", () => {
     expect(peer2.node.health).toMatchObject({ ok: false, detail: expect.stringContaining("has expired") });
     await scene.run(60_000);
     for (const one of [peer0, peer1, other]) expect(traces(one, peer2.node.pkiId)).toEqual([]);
+    await peer2.channel.publish(0n, makeFakeBlock({ channel: channelName, number: 0n, data: [Uint8Array.of(1)] }));
+    expect(peer2.channel.height).toBe(1n);
   });
 
   test("2.28: is told in the view of its member", async () => {
@@ -249,6 +251,12 @@ describe("the own identity", () => {
     };
     return { log, warnings };
   }
+
+  test("7.1: that is revoked or has expired lets no node start", async () => {
+    scene.trust.revoke(fakeIdentity("org1", "peer0"));
+    scene.trust.expire(fakeIdentity("org1", "peer1"), Number(scene.clock.nowNanos() / 1_000_000n) - 1);
+    for (const name of ["peer0", "peer1"]) await expect(scene.node(name)).rejects.toMatchObject({ code: "untrusted" });
+  });
 
   test("2.27: is warned of once, when seven days are left, however far away that was at the start", async () => {
     const { log, warnings } = recorder();
