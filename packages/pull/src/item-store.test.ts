@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ItemStore } from "./item-store.js";
-import { digestOf, pkiIdOf, textOf } from "./testing/index.js";
+import { anybody, digestOf, pkiIdOf, pullItemsCases, textOf } from "./testing/index.js";
 
 const alice = pkiIdOf("alice");
 
@@ -53,4 +53,25 @@ describe("ItemStore", () => {
     digest.fill(0);
     expect(store.digests(alice).map(textOf)).toEqual(["1"]);
   });
+});
+
+describe("ItemStore as PullItems", () => {
+  const createSubject = () => {
+    const stranger = pkiIdOf("stranger");
+    const items = create({ egress: (requester: typeof stranger) => () => requester !== stranger });
+    let next = 0;
+    return {
+      items,
+      friend: anybody,
+      stranger,
+      hold() {
+        const text = `item ${next++}`;
+        items.add(digestOf(text), text);
+        return digestOf(text);
+      },
+      forget: (digest: Uint8Array) => void items.delete(digest),
+      lacking: () => digestOf("lacking"),
+    };
+  };
+  for (const { name, run } of pullItemsCases) test(name, () => run(createSubject));
 });

@@ -1,30 +1,11 @@
-import { type PkiId, pkiIdFromBytes } from "@gossip/proto";
+import type { PkiId } from "@gossip/proto";
 import { type Millis, type Run, run, seededRandom } from "@gossip/runtime";
 import { VirtualClock } from "@gossip/runtime/testing";
 import type { PullConfig } from "../config.js";
 import type { PullInput, PullOutput, PullPeer } from "../io.js";
 import { ItemStore } from "../item-store.js";
 import { Pull } from "../pull.js";
-
-/** A PKI-ID that reads as a name in hex, for tests. */
-export function pkiIdOf(name: string): PkiId {
-  return pkiIdFromBytes(new TextEncoder().encode(name));
-}
-
-/** The name in a PKI-ID made by `pkiIdOf`. */
-export function nameOf(pkiId: PkiId): string {
-  return Buffer.from(pkiId, "hex").toString();
-}
-
-/** A digest that reads as a text. */
-export function digestOf(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
-/** The text in a digest made by `digestOf`. */
-export function textOf(digest: Uint8Array): string {
-  return new TextDecoder().decode(digest);
-}
+import { digestOf, nameOf, pkiIdOf, textOf } from "./texts.js";
 
 /** What holds for all nodes of a test network; the same seed gives the same history. */
 export interface PullNetworkOptions {
