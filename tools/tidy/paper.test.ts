@@ -15,6 +15,7 @@ const pages = readdirSync(join(root, "docs/protocol")).filter((file) => /^\d\d-.
 const complete: readonly string[] = [
   "01-wire.md",
   "03-comm.md",
+  "06-emitter.md",
   "07-node-and-channels.md",
   "08-election.md",
   "09-deliver.md",

@@ -26,7 +26,7 @@ test("8.5: LeaderTable takes a proposal for the end of what its author declared 
   expect(leaders(5_000)).toEqual([]);
 });
 
-test("08/E26, 8.3: LeaderTable refuses what is not newer by incarnation, then sequence, and forgets after twenty thresholds", () => {
+test("08/E26, 6.1, 6.2, 8.3: LeaderTable refuses what is not newer by incarnation, then sequence, and forgets after twenty thresholds", () => {
   table.add(said(a, 5n), 0);
   expect([said(a, 5n), said(a, 4n), said(a, 9n, true, 0n)].map((one) => table.add(one, 1))).toEqual([
     false,

@@ -57,7 +57,7 @@ describe("leadership messages", () => {
     expect(other.heard.map(({ type }) => type)).not.toContain("leadership");
   });
 
-  test("08/E26, 8.2, 8.3: are refused when they are no news, before a signature is checked; forged ones by name", async () => {
+  test("08/E26, 6.1, 8.2, 8.3: are refused when they are no news, before a signature is checked; forged ones by name", async () => {
     const { crypto, channel, say, costOf } = await befriend(scene);
     await say(says(crypto, 5n));
     expect(await say(says(crypto, 5n))).toEqual(["gate/not-news"]);

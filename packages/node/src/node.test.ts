@@ -196,7 +196,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(node.members).toEqual([]);
   });
 
-  test("an alive message of an unknown author without its identity", async () => {
+  test("02/10.1d, 2.14: an alive message of an unknown author without its identity", async () => {
     const { say } = await setUp();
     const other = createFakeCrypto({ org: "org1", name: "other", trust: scene.trust });
     expect(await say(sealed(alive(other, 1n, { identity: new Uint8Array(0) }), other))).toEqual([
@@ -212,7 +212,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(node.members).toEqual([]);
   });
 
-  test("1.27: an alive message that is no news, before its signature is looked at", async () => {
+  test("6.1, 1.27: an alive message that is no news, before its signature is looked at", async () => {
     const { say, crypto } = await setUp();
     const envelope = sealed(alive(crypto, 1n), crypto);
     await say(envelope);

@@ -10,7 +10,7 @@ function info(sequence: bigint, mac = 1, from = author) {
 }
 
 describe("Relay", () => {
-  test("passes on what is newer, once", () => {
+  test("6.1: passes on what is newer, once", () => {
     const relay = new Relay({ ttlMs: 100, maxAuthors: 10 });
     expect([1n, 1n, 3n, 2n].map((sequence) => relay.add(info(sequence), 0))).toEqual([true, false, true, false]);
     expect([relay.wants(info(3n), 0), relay.wants(info(4n), 0)]).toEqual([false, true]);
@@ -23,7 +23,7 @@ describe("Relay", () => {
     expect(relay.add(info(101n, 2), 0)).toBe(true);
   });
 
-  test("forgets after its time, and not before", () => {
+  test("6.2: forgets after its time, and not before", () => {
     const relay = new Relay({ ttlMs: 100, maxAuthors: 10 });
     relay.add(info(5n), 0);
     expect([relay.wants(info(1n), 99), relay.wants(info(1n), 100)]).toEqual([false, true]);

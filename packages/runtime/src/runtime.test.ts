@@ -134,7 +134,7 @@ describe("system clock", () => {
 });
 
 describe("Random", () => {
-  test("a seed gives the same numbers for ever", () => {
+  test("6.14: a seed gives the same numbers for ever", () => {
     const random = seededRandom(42);
     expect([random.uint64(), random.below(1000), [...random.bytes(5)]]).toMatchInlineSnapshot(`
       [
@@ -151,14 +151,22 @@ describe("Random", () => {
     `);
   });
 
-  test("below is within its bound and reaches every value, for both sources", () => {
+  test("6.14: below is within its bound and reaches every value, for both sources", () => {
     for (const random of [seededRandom(7), systemRandom]) {
       const seen = new Set(Array.from({ length: 400 }, () => random.below(5)));
       expect([...seen].sort()).toEqual([0, 1, 2, 3, 4]);
     }
   });
 
-  test("sample draws from those that are eligible, all of them when there are not more", () => {
+  test("6.14: below favours nobody, where a remainder would favour the smaller half", () => {
+    const random = seededRandom(5);
+    const bound = 3 * 2 ** 30;
+    const small = Array.from({ length: 3_000 }, () => random.below(bound)).filter((drawn) => drawn < 2 ** 30).length;
+    expect(small).toBeGreaterThan(900);
+    expect(small).toBeLessThan(1_100);
+  });
+
+  test("06/35, 6.14: sample draws from those that are eligible, all of them when there are not more", () => {
     const isEven = (item: number) => item % 2 === 0;
     const items = Array.from({ length: 100 }, (_, at) => at);
     for (let seed = 0; seed < 50; seed++) {
@@ -168,7 +176,7 @@ describe("Random", () => {
     expect(sample(seededRandom(1), items, 100, isEven).sort((a, b) => a - b)).toEqual(items.filter(isEven));
   });
 
-  test("sample draws distinct elements, all of them when asked for more", () => {
+  test("06/30, 6.14: sample draws distinct elements, all of them when asked for more", () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.nat()),
@@ -183,7 +191,7 @@ describe("Random", () => {
     );
   });
 
-  test("a bound of zero is a misuse", () => {
+  test("06/31: a bound of zero is a misuse", () => {
     expect(() => seededRandom(1).below(0)).toThrow("expected a bound from 1 to 2^32, got 0");
   });
 });

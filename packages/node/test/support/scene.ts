@@ -1,4 +1,4 @@
-import { createComm } from "@gossip/comm";
+import { createComm, type Feature } from "@gossip/comm";
 import { createMemoryNetwork } from "@gossip/comm/testing";
 import { IdentityStore, type MessageCryptoService, type SecurityAdvisor, seal } from "@gossip/crypto";
 import { createFakeCrypto, type FakeCrypto, FakeTrust } from "@gossip/crypto/testing";
@@ -71,8 +71,17 @@ export class Scene {
     return { node, channel, crypto: fake, ledger };
   }
 
-  /** A peer that completes the handshake and then says whatever the test likes. */
-  stranger(name: string, org = "org1") {
+  /** A peer that completes the handshake and then says whatever the test likes. One that is slow reads on when `release` is called. */
+  stranger(
+    name: string,
+    org = "org1",
+    { isSlow = false, features = [] }: { readonly isSlow?: boolean; readonly features?: readonly Feature[] } = {},
+  ) {
+    const held: (() => void)[] = [];
+    const release = () => {
+      isSlow = false;
+      for (const done of held.splice(0)) done();
+    };
     const crypto = createFakeCrypto({ org, name, trust: this.trust });
     const heard: GossipMessage[] = [];
     const envelopes: Envelope[] = [];
@@ -86,6 +95,7 @@ export class Scene {
       wall: this.clock,
       random: seededRandom(99),
       config: gossipDefaults,
+      features,
       log: silentLogger,
       metrics: noMetrics,
       onMessage(received) {
@@ -93,12 +103,13 @@ export class Scene {
         const message = envelope.ok ? readMessage(envelope.value.payload) : envelope;
         if (envelope.ok) envelopes.push(envelope.value);
         if (message.ok) heard.push(message.value);
-        received.done();
+        if (isSlow) held.push(received.done);
+        else received.done();
       },
       onEvent() {},
     });
     this.opened.push(comm);
-    return { comm, crypto, heard, envelopes };
+    return { comm, crypto, heard, envelopes, release };
   }
 
   async run(ms: number): Promise<void> {
