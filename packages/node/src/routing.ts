@@ -57,7 +57,9 @@ export interface RoutingView {
 }
 
 /** Chooses peers for a burst. Order of the burst is kept towards every peer. */
-export function routeBurst(burst: readonly Emission[], view: RoutingView): readonly Delivery[] {
+export function routeBurst(burst: readonly Emission[], source: RoutingView): readonly Delivery[] {
+  // The copy lists the members once: a list of all of them for each message is what a large network would feel.
+  const view: RoutingView = { ...source };
   const blockTargets = new Map<string, readonly PkiId[]>();
   return burst.flatMap((emission) => {
     switch (emission.message.type) {
