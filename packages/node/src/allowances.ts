@@ -6,7 +6,7 @@
  * forgery is charged to who sent it, since nobody honest passes one on.
  */
 
-import type { AliveMessage, LeadershipMessage, PkiId, StateInfo } from "@gossip/proto";
+import type { AliveMessage, LeadershipMessage, PkiId, SharedEntry, StateInfo } from "@gossip/proto";
 import type { Millis } from "@gossip/runtime";
 import { Quota } from "./quota.js";
 
@@ -26,7 +26,7 @@ const refusedBlocksAtOnce = 20;
 const refusedBlockRefillMs = 1_000;
 
 /** Signed by its author, and checked only when it is news. */
-export type News = AliveMessage | StateInfo | LeadershipMessage;
+export type News = AliveMessage | StateInfo | LeadershipMessage | SharedEntry;
 
 export class Allowances {
   readonly #authors: Quota;
@@ -82,5 +82,7 @@ function keyOf(news: News): string {
       return `state-info ${news.pkiId} ${Buffer.from(news.channelMac).toString("hex")}`;
     case "leadership":
       return `leadership ${news.pkiId} ${news.channel}`;
+    case "shared-entry":
+      return `shared-entry ${news.pkiId} ${news.channel}`;
   }
 }

@@ -73,6 +73,11 @@ export interface JoinOptions {
    * copy that came meanwhile found its place taken, so a leader asks its orderers again from the height of the ledger.
    */
   readonly onRefused?: (blockNumber: bigint) => void;
+  /**
+   * Who may write which key of the shared map. It MUST say the same on all nodes, and MUST NOT throw.
+   * @default every member of the channel may write every key
+   */
+  readonly mayWriteShared?: (write: SharedWriter) => boolean;
   /** Where private data is kept. @default nowhere: what is pushed is acknowledged with an error, and requests are answered empty */
   readonly privateData?: PrivateDataHandler;
 }
@@ -102,6 +107,65 @@ export interface PrivateDataHandler {
   store(payload: PrivatePayload, from: PrivateDataPeer): Promise<void>;
   /** What is held of what is asked for, and the peer may have; in any order. MUST NOT reject. */
   answer(digests: readonly PrivateDataDigest[], from: PrivateDataPeer): Promise<readonly PrivateDataElement[]>;
+}
+
+/** One key of a channel's shared map, as it is now; a copy. */
+export interface SharedValue {
+  readonly key: string;
+  readonly value: Uint8Array;
+  /** Who wrote it. */
+  readonly author: PkiId;
+  /** Of the author; `undefined` when its identity is not in memory any more. */
+  readonly org: OrgId | undefined;
+  /** The author's clock at the write: milliseconds since 1970, as a rule. Larger is newer. */
+  readonly version: bigint;
+}
+
+/** A key of a channel's shared map has another value. */
+export interface SharedChange {
+  readonly key: string;
+  /** `undefined` when the key has no value any more. */
+  readonly entry: SharedValue | undefined;
+  readonly previous: SharedValue | undefined;
+  /** `removed` when nobody deleted it: its author is not trusted any more, or wrote more than one may. */
+  readonly cause: "written" | "deleted" | "removed";
+}
+
+/** Who writes which key. */
+export interface SharedWriter {
+  readonly key: string;
+  readonly author: PkiId;
+  readonly org: OrgId | undefined;
+}
+
+/**
+ * A map that the members of a channel keep in common, those with this software: for feature flags, endpoints, hints. Whoever
+ * is in the channel may write any key, unless `mayWriteShared` says otherwise; the newest write of a key wins everywhere,
+ * sooner or later. It is in memory only, and the ledger knows nothing of it (protocol page 14).
+ *
+ * @example
+ * await channel.shared.set("flags/dark-mode", new TextEncoder().encode("on"));
+ * for await (const { key, entry } of channel.shared.changes()) console.log(key, entry?.value);
+ */
+export interface SharedMapView {
+  /** Keys that have a value. */
+  readonly size: number;
+  get(key: string): SharedValue | undefined;
+  /** All keys that have a value, in order of keys. */
+  entries(): readonly SharedValue[];
+  /**
+   * Resolves when the write is signed and in the own map; others come to hold it.
+   *
+   * @throws GossipError `invalid-argument` (the key), `too-large` (the value, the own share, the map), `untrusted` (by
+   * `mayWriteShared`), `unavailable` (the map is off, the key does not sign), `closed`.
+   */
+  set(key: string, value: Uint8Array): Promise<void>;
+  /** As `set`; false when the key had no value, and nothing was written. */
+  delete(key: string): Promise<boolean>;
+  /** Told of each change, own ones too. Returns what ends the listening. */
+  on(event: "change", listener: (change: SharedChange) => void): () => void;
+  /** Changes from now on, until the channel closes or `signal` aborts. Of each key that waits, the newest alone. */
+  changes(options?: { readonly signal?: AbortSignal }): AsyncIterable<SharedChange>;
 }
 
 /** A peer that declares itself leader of its organization in a channel (page 08). */
@@ -177,6 +241,8 @@ export interface Channel {
   /** "ok", or why commits stopped (e.g. a full disk). */
   readonly health: { readonly ok: true } | { readonly ok: false; readonly detail: string };
   readonly lastBlock: { readonly number: bigint; readonly hash: Uint8Array } | undefined;
+  /** What the members keep in common. */
+  readonly shared: SharedMapView;
   /** Who declared leadership of our organization within the leader alive threshold, self excluded. */
   readonly leaders: readonly LeaderView[];
   /**

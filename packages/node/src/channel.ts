@@ -11,6 +11,7 @@ import { ChannelGossip, type ChannelGossipInput, type ChannelGossipOutput } from
 import { channelMetrics } from "./channel-metrics.js";
 import { LeaderTable } from "./leader-table.js";
 import { type RoutableChannel, stateInfoEmission } from "./routing.js";
+import { SharedMapShell } from "./shared-map.js";
 import type { ChannelSurroundings } from "./surroundings.js";
 import { MembershipTracker } from "./tracker.js";
 
@@ -26,6 +27,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   readonly #around: ChannelSurroundings;
   readonly #blocks: ChannelBlocks;
   readonly #blockPull: BlockPull;
+  readonly shared: SharedMapShell;
   readonly #leaders: LeaderTable;
   readonly #gossip: ChannelGossip;
   readonly #gossipRun: Run<ChannelGossipInput>;
@@ -98,6 +100,17 @@ export class ChannelShell implements Channel, RoutableChannel {
         for (const block of blocks) this.#blocks.onPulled(block, from);
       },
       send: (to, envelope, lane) => this.#send(to, envelope, lane),
+    });
+    this.shared = new SharedMapShell({
+      channel: id,
+      incarnation,
+      around,
+      members: () => this.#gossip.members.map(({ pkiId }) => ({ pkiId, endpoint: around.endpointOf(pkiId) })),
+      isOfChannel: (identity) => {
+        const org = around.advisor.orgOf(identity);
+        return org !== undefined && this.hasOrganization(org);
+      },
+      mayWrite: options.mayWriteShared,
     });
   }
 
@@ -256,9 +269,12 @@ export class ChannelShell implements Channel, RoutableChannel {
   onIdentityRemoved(pkiId: PkiId): void {
     this.#leaders.forget(pkiId);
     this.#gossipRun.push({ type: "identity-removed", pkiId });
+    // It may be forgotten for disuse alone; what it wrote stays then.
+    this.shared.judgeAuthors((author) => author === pkiId);
   }
 
   onMembersChanged(): void {
+    this.shared.peersChanged();
     this.#blocks.push({ type: "peers-changed" });
   }
 
@@ -278,6 +294,8 @@ export class ChannelShell implements Channel, RoutableChannel {
 
   /** Sets the gauge of known members, and logs who came and went; called every `membershipTrackerIntervalMs`. */
   track(): void {
+    // Of authors that are known, the node hears when they end.
+    this.shared.judgeAuthors((author) => this.#around.membership.orgOf(author) === undefined);
     const { members } = this;
     this.#metrics.members.set(members.length, { channel: this.id });
     const change = this.#tracker.update(members);
@@ -289,6 +307,7 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.#gossipRun.close();
     this.#blocks.close();
     this.#blockPull.close();
+    this.shared.close();
     this.#leaving?.settle();
   }
 
@@ -320,6 +339,7 @@ export class ChannelShell implements Channel, RoutableChannel {
         return this.#send(output.to, exit.snapshot(this.id, output.elements), "control");
       case "peers-changed":
         this.#blocks.push({ type: "peers-changed" });
+        this.shared.peersChanged();
         return this.#blockPull.peersChanged();
       case "dropped":
         return drops.count("channel", output.reason);
@@ -331,6 +351,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   /** Identities first: a state info is worth no more than its author. */
   #onTrustChanged(): void {
     whenDone(this.#around.judgeIdentities(), () => {
+      this.shared.judgeAuthors(() => true);
       for (const info of this.#gossip.infos) {
         whenDone(
           attempt(() => this.#around.mayRead(this.id, info)),

@@ -49,7 +49,11 @@ export type GateDropReason =
   /** A question for private data that the host program could not look up; it is answered empty. */
   | "not-answered"
   /** Private data that was asked for and does not fit into one answer. */
-  | "answer-too-large";
+  | "answer-too-large"
+  /** Of an extension that the sender's handshake did not name, or ours (protocol page 14). */
+  | "feature-not-announced"
+  /** A key of the shared map that the program keeps for others than the author. */
+  | "not-allowed-to-write";
 
 export interface GateOptions {
   readonly crypto: MessageCryptoService;
@@ -102,16 +106,19 @@ export class Checks {
     envelope: Envelope,
     author: PkiId,
     from: ConnectionInfo,
+    how: "pushed" | "asked-for" = "pushed",
   ): MaybePromise<Checked<M>> {
     const { crypto, identities, clock } = this.#options;
     const identity = identities.get(author, clock.now());
     if (identity === undefined) return this.drop(from, "unknown-identity");
     const what = `${message.type} message of ${author}`;
-    if (!this.#allowances.mayHear(message, clock.now())) return this.drop(from, "too-often", what);
+    // What was asked for is as much as was asked for, and may be much of one author.
+    const isCounted = how === "pushed";
+    if (isCounted && !this.#allowances.mayHear(message, clock.now())) return this.drop(from, "too-often", what);
     if (!this.mayCheck(from, what)) return "dropped";
     return whenDone(verifyMessage(message, envelope, identity, crypto), (result): Checked<M> => {
       if (!result.ok) return this.refuse(from, result, what);
-      this.#allowances.heard(message, clock.now());
+      if (isCounted) this.#allowances.heard(message, clock.now());
       return result.verified;
     });
   }

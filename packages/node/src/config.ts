@@ -3,6 +3,7 @@ import { commDefaults } from "@gossip/comm";
 import { type DiscoveryConfig, discoveryDefaults, resolveDiscoveryConfig } from "@gossip/discovery";
 import { type PullConfig, pullDefaults, resolvePullConfig } from "@gossip/pull";
 import { GossipError } from "@gossip/runtime";
+import { resolveSharedMapConfig, type SharedMapConfig, sharedMapDefaults } from "@gossip/shared-map";
 import { resolveStateConfig, type StateConfig, stateDefaults } from "@gossip/state";
 
 /** Options of a node: `peer.gossip.*` of core.yaml (protocol page 12 §2) in milliseconds, and below them our own. */
@@ -54,6 +55,14 @@ export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
   readonly leaderAliveThresholdMs: number;
   /** `peer.gossip.state.*`. */
   readonly state: StateConfig;
+  /** Of the map that members of a channel keep in common (protocol page 14). */
+  readonly sharedMap: SharedMapConfig & {
+    /**
+     * Whether to take part: to tell so in handshakes, and to talk with peers of ours about it.
+     * @default true
+     */
+    readonly enabled: boolean;
+  };
   /**
    * Blocks below the newest committed one that are offered to members of the organization that missed them; more helps those
    * that were away for longer and costs memory. Fabric peers take no more than theirs at a time, so not above that.
@@ -118,7 +127,10 @@ export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
 }
 
 /** What a program may set; everything else has its default. */
-export type GossipOptions = Partial<Omit<GossipConfig, "state">> & { readonly state?: Partial<StateConfig> };
+export type GossipOptions = Partial<Omit<GossipConfig, "state" | "sharedMap">> & {
+  readonly state?: Partial<StateConfig>;
+  readonly sharedMap?: Partial<GossipConfig["sharedMap"]>;
+};
 
 /** Fabric's defaults, and ours where Fabric has no such option. */
 export const gossipDefaults: GossipConfig = Object.freeze({
@@ -135,6 +147,7 @@ export const gossipDefaults: GossipConfig = Object.freeze({
   membershipTrackerIntervalMs: 5_000,
   leaderAliveThresholdMs: 10_000,
   state: stateDefaults,
+  sharedMap: Object.freeze({ ...sharedMapDefaults, enabled: true }),
   maxBlockCountToStore: 10,
   maxBlockWindowBytes: 64 * 1024 * 1024,
   minStateInfoGapMs: 250,
@@ -201,7 +214,8 @@ export function resolveGossipConfig(given: GossipOptions = {}): GossipConfig {
   const discovery = resolveDiscoveryConfig(only(given, discoveryDefaults));
   const pull = resolvePullConfig(only(given, pullDefaults));
   const state = resolveStateConfig(given.state);
-  const config: GossipConfig = Object.freeze({ ...gossipDefaults, ...given, ...discovery, ...pull, state });
+  const sharedMap = resolveSharedMap(given.sharedMap, pull);
+  const config: GossipConfig = Object.freeze({ ...gossipDefaults, ...given, ...discovery, ...pull, state, sharedMap });
   for (const [name, least] of leastValues) {
     const value = config[name];
     // Times may have fractions, everything else is a number of something.
@@ -212,6 +226,16 @@ export function resolveGossipConfig(given: GossipOptions = {}): GossipConfig {
     }
   }
   return config;
+}
+
+/** A digest of the map must name all its keys, so the bound of digests bounds the map too. */
+function resolveSharedMap(
+  given: GossipOptions["sharedMap"] = {},
+  { maxDigests }: PullConfig,
+): GossipConfig["sharedMap"] {
+  const maxEntries = Math.min(sharedMapDefaults.maxEntries, maxDigests);
+  const config = resolveSharedMapConfig({ maxEntries, ...only(given, sharedMapDefaults) }, { maxDigests });
+  return Object.freeze({ ...config, enabled: given.enabled ?? true });
 }
 
 /** The options that `defaults` has, so that each package checks its own. */

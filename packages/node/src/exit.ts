@@ -20,10 +20,12 @@ import type {
   PrivateDataElement,
   Properties,
   PullType,
+  SharedEntry,
   StateInfo,
 } from "@gossip/proto";
 import { isPromise, type MaybePromise, whenDone } from "@gossip/runtime";
 import type { Emission } from "./routing.js";
+import { type EntryContent, sharedEntry } from "./shared-map-messages.js";
 
 /** What every outgoing message is made with. */
 export interface ExitOptions {
@@ -106,6 +108,13 @@ export class Exit {
   peerIdentity(): MaybePromise<Verified<PeerIdentity> | undefined> {
     const { self: pkiId, identity, crypto } = this.#options;
     const message: PeerIdentity = { ...plain, type: "peer-identity", pkiId, identity, metadata: noBytes };
+    return this.#guard(() => whenDone(seal(message, crypto), (envelope) => markVerified(message, envelope)));
+  }
+
+  /** Our write in the shared map of a channel. `undefined` when signing failed. */
+  sharedEntry(channel: string, content: EntryContent): MaybePromise<Verified<SharedEntry> | undefined> {
+    const { self: pkiId, identity, crypto } = this.#options;
+    const message = sharedEntry(channel, { pkiId, identity }, content);
     return this.#guard(() => whenDone(seal(message, crypto), (envelope) => markVerified(message, envelope)));
   }
 

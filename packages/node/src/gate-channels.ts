@@ -9,6 +9,7 @@ import {
   type PrivateDataRequest,
   type PullMessage,
   readMessage,
+  type SharedEntry,
   type StateInfo,
   type StateInfoSnapshot,
   type StateRequest,
@@ -21,6 +22,7 @@ import { type Checked, type Checks, type GateOptions, isFirst } from "./checks.j
 import { copyBytes, copyStateInfo } from "./copy.js";
 import { BlockGate } from "./gate-blocks.js";
 import { BlockPullGate } from "./gate-pull.js";
+import { SharedMapGate } from "./gate-shared-map.js";
 import { PrivateDataDesk, type Respond } from "./private-data.js";
 import { Quota } from "./quota.js";
 import { Relay } from "./relay.js";
@@ -29,9 +31,10 @@ import { Relay } from "./relay.js";
 const maxMacs = 20_000;
 const macBytes = 32;
 
-/** The messages that belong to a channel; of pull, those of blocks. */
+/** The messages that belong to a channel; of pull, those of blocks and of the shared map. */
 export type ChannelMessage =
   | PullMessage
+  | SharedEntry
   | MessageOf<
       | "state-info"
       | "state-info-pull-request"
@@ -49,6 +52,7 @@ export class ChannelGate {
   readonly #privateData: PrivateDataDesk;
   readonly #blocks: BlockGate;
   readonly #blockPull: BlockPullGate;
+  readonly #sharedMap: SharedMapGate;
   readonly #relay: Relay;
   readonly #stateRequests = new Quota({ burst: 1_000, refillMs: 1, maxKeys: maxPeersInQuota });
   readonly #relayed = new Quota({ burst: 100, refillMs: 100, maxKeys: maxPeersInQuota });
@@ -60,6 +64,7 @@ export class ChannelGate {
     this.#privateData = new PrivateDataDesk(options, checks);
     this.#blocks = new BlockGate(options, checks);
     this.#blockPull = new BlockPullGate(options, checks, this.#blocks);
+    this.#sharedMap = new SharedMapGate(options, checks);
     const { publishStateInfoIntervalMs, maxMembers } = options.config;
     // As long as in the reference, the time as a tombstone included (page 07 §9.4).
     this.#relay = new Relay({ ttlMs: 200 * publishStateInfoIntervalMs, maxAuthors: maxMembers });
@@ -89,7 +94,11 @@ export class ChannelGate {
       case "digest":
       case "request":
       case "update":
-        return this.#blockPull.handle(channel, message, envelope, from);
+        return message.pullType === "shared"
+          ? this.#sharedMap.handle(channel, message, envelope, from)
+          : this.#blockPull.handle(channel, message, envelope, from);
+      case "shared-entry":
+        return this.#sharedMap.handle(channel, message, envelope, from);
       case "state-request":
       case "state-response":
         return this.#onState(channel, message, envelope, from);

@@ -104,6 +104,7 @@ export class Gate {
       case "state-request":
       case "state-response":
       case "leadership":
+      case "shared-entry":
         return this.#channels.handle(message, envelope, from);
       default:
         return void this.#checks.drop(from, "unexpected-type", message.type);

@@ -11,6 +11,10 @@ export type {
   PrivateDataHandler,
   PrivateDataPeer,
   Refusal,
+  SharedChange,
+  SharedMapView,
+  SharedValue,
+  SharedWriter,
 } from "./api.js";
 export {
   type GossipConfig,

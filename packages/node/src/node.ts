@@ -42,6 +42,7 @@ import { ContactLog } from "./contact-log.js";
 import type { EmitterInput } from "./emitter.js";
 import { checkedEndpoint, isEndpoint } from "./endpoint.js";
 import { Exit } from "./exit.js";
+import { FeatureTable } from "./features.js";
 import { Gate } from "./gate.js";
 import { IdentityLife } from "./identity-life.js";
 import { Listeners } from "./listeners.js";
@@ -91,6 +92,7 @@ class NodeShell implements GossipNode {
   readonly #options: NodeOptions;
   readonly #identities: IdentityStore;
   readonly #identityLife: IdentityLife;
+  readonly #features = new FeatureTable();
   readonly #drops: DropLedger;
   readonly #reports: Reports;
   readonly #identityItems: ItemStore<Envelope>;
@@ -194,6 +196,7 @@ class NodeShell implements GossipNode {
       wall: this.#wall,
       random: this.#random,
       config: this.#config,
+      features: this.#config.sharedMap.enabled ? ["shared-map"] : [],
       log: this.#partLog,
       metrics,
       onMessage: (received) => gate.take(received),
@@ -315,6 +318,9 @@ class NodeShell implements GossipNode {
       drops: this.#drops,
       membership: this.#views,
       crypto: this.#crypto,
+      advisor: this.#options.advisor,
+      wall: this.#wall,
+      features: this.#features,
       afterSequence: this.#afterSequence,
       comm: () => this.#comm,
       endpointOf: (pkiId) => this.#views.address(pkiId).endpoint,
@@ -438,6 +444,7 @@ class NodeShell implements GossipNode {
     this.#identityItems.delete(pkiIdToBytes(pkiId));
     // Of ourselves nobody here knows more than the item.
     if (pkiId === this.pkiId) return;
+    this.#features.forget(pkiId);
     this.#discoveryRun.push({ type: "identity-removed", pkiId });
     for (const channel of this.#channels.values()) channel.onIdentityRemoved(pkiId);
     this.#comm.disconnect(pkiId, `identity ${cause}`);
@@ -448,6 +455,8 @@ class NodeShell implements GossipNode {
   #onCommEvent(event: CommEvent): void {
     switch (event.type) {
       case "connected":
+        this.#features.heard(event.info);
+        for (const channel of this.#channels.values()) channel.shared.peersChanged();
         return this.#commLog.debug("connected", { peer: event.info.pkiId, direction: event.info.direction });
       case "disconnected":
         return this.#commLog.debug("disconnected", { peer: event.pkiId, reason: event.detail });
@@ -501,6 +510,7 @@ class NodeShell implements GossipNode {
     this.#comm.handshake(endpoint, (result) => {
       if (!result.ok && result.reason !== "self-connection") return;
       const found = result.ok ? result.info.pkiId : this.pkiId;
+      this.#discoveryRun.push({ type: "endpoint-verified", endpoint, pkiId: found });
       const org = this.#identities.orgOf(found);
       for (const pkiId of older) {
         if (pkiId !== found && org !== undefined && this.#identities.orgOf(pkiId) === org)

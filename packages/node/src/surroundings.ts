@@ -1,11 +1,12 @@
 import type { Comm } from "@gossip/comm";
-import type { MessageCryptoService, Verified } from "@gossip/crypto";
+import type { MessageCryptoService, SecurityAdvisor, Verified } from "@gossip/crypto";
 import type { OrgId, PkiId, StateInfo } from "@gossip/proto";
-import type { Clock, Logger, MaybePromise, Metrics, Random } from "@gossip/runtime";
+import type { Clock, Logger, MaybePromise, Metrics, Random, WallClock } from "@gossip/runtime";
 import type { ChannelUpdate, MemberView } from "./api.js";
 import type { MembershipView } from "./channel-gossip.js";
 import type { GossipConfig } from "./config.js";
 import type { Exit } from "./exit.js";
+import type { FeatureTable } from "./features.js";
 import type { DropLedger } from "./refusals.js";
 import type { Emission } from "./routing.js";
 
@@ -22,6 +23,10 @@ export interface ChannelSurroundings {
   readonly drops: DropLedger;
   readonly membership: MembershipView;
   readonly crypto: MessageCryptoService;
+  readonly advisor: SecurityAdvisor;
+  readonly wall: WallClock;
+  /** What peers said in handshakes that they understand. */
+  readonly features: FeatureTable;
   /** The last sequence of an earlier stay in this channel. */
   readonly afterSequence: bigint;
   comm(): Comm;

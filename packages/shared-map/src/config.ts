@@ -98,7 +98,8 @@ export function resolveSharedMapConfig(
   pull: Partial<PullConfig> = {},
 ): SharedMapConfig {
   const config: SharedMapConfig = Object.freeze({ ...sharedMapDefaults, ...given });
-  for (const [name, value] of Object.entries(config) as [string, number][]) {
+  for (const name of Object.keys(sharedMapDefaults) as (keyof SharedMapConfig)[]) {
+    const value = config[name];
     const least = mayBeZero.has(name) ? 0 : 1;
     if (!Number.isInteger(value) || value < least)
       throw expected(`${name} to be an integer of at least ${least}`, value);

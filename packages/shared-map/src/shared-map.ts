@@ -373,12 +373,12 @@ export class SharedMap implements Machine<SharedMapInput, SharedMapOutput> {
     return [...this.#store.entries()].filter(({ value }) => value !== undefined);
   }
 
-  /** All authors of what is held, tombstones included. */
-  get authors(): ReadonlySet<PkiId> {
-    return new Set([...this.#store.entries()].map(({ author }) => author));
+  /** The newest write of each key, tombstones included, in no order. */
+  get all(): Iterable<MapEntry> {
+    return this.#store.entries();
   }
 
-  /** What is held, tombstones included. */
+  /** How much is held, tombstones included. */
   get held(): { readonly entries: number; readonly bytes: number } {
     return { entries: this.#store.size, bytes: this.#store.bytes };
   }

@@ -69,6 +69,16 @@ export class FakeChannel implements Channel {
   buffered = { blocks: 0, bytes: 0 };
   health: Channel["health"] = { ok: true };
   leaders: readonly LeaderView[] = [];
+  /** Empty, and stays so. */
+  shared: Channel["shared"] = {
+    size: 0,
+    get: () => undefined,
+    entries: () => [],
+    set: async () => {},
+    delete: async () => false,
+    on: () => () => {},
+    changes: async function* () {},
+  };
   readonly #blocks: Uint8Array[] = [];
 
   constructor(id: string, isLeader = false) {
