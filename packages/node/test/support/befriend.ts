@@ -5,7 +5,7 @@ import { stateInfo } from "@gossip/proto/testing";
 import { alive, channelName, meet, type Scene, sealed } from "./scene.js";
 
 /** How often a node was made to check something. */
-interface Checks {
+export interface Checks {
   signatures: number;
   identities: number;
   blocks: number;
