@@ -7,8 +7,7 @@
  */
 
 import type { AliveMessage, LeadershipMessage, PkiId, SharedEntry, StateInfo } from "@gossip/proto";
-import type { Millis } from "@gossip/runtime";
-import { Quota } from "./quota.js";
+import { type Millis, Quota } from "@gossip/runtime";
 
 /** Names whose rates are remembered: peers, or authors in channels. */
 export const maxPeersInQuota = 20_000;

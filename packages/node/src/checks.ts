@@ -10,12 +10,11 @@ import {
 import type { Discovery, DiscoveryInput } from "@gossip/discovery";
 import type { DecodeFailure, Envelope, GossipMessage, PkiId, StateInfo } from "@gossip/proto";
 import type { Pull, PullInput } from "@gossip/pull";
-import { type Clock, type MaybePromise, type WallClock, whenDone } from "@gossip/runtime";
+import { type Clock, type MaybePromise, Quota, type WallClock, whenDone } from "@gossip/runtime";
 import { Allowances, maxPeersInQuota, type News } from "./allowances.js";
 import type { ChannelShell } from "./channel.js";
 import type { GossipConfig } from "./config.js";
 import { eachPart } from "./parts.js";
-import { Quota } from "./quota.js";
 
 /** Why the gate dropped a message, or a part of one; closed, since it labels a metric. */
 export type GateDropReason =

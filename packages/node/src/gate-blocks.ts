@@ -11,12 +11,11 @@ import type { ConnectionInfo } from "@gossip/comm";
 import { accepted, type Rejection, type Verdict } from "@gossip/crypto";
 import type { BlockPayload, DataMessage, Envelope, StateResponse } from "@gossip/proto";
 import { type Block, readBlock, readPayload, readSignedEnvelope } from "@gossip/proto/fabric";
-import { type MaybePromise, whenDone } from "@gossip/runtime";
+import { type MaybePromise, Quota, whenDone } from "@gossip/runtime";
 import { maxPeersInQuota } from "./allowances.js";
 import type { ChannelShell } from "./channel.js";
 import { type Checks, type GateOptions, isFirst } from "./checks.js";
 import { copyBytes } from "./copy.js";
-import { Quota } from "./quota.js";
 
 /** Bytes beside a block, or beside the blocks of a response, that nobody minds. */
 const paddingBytes = 4_096;

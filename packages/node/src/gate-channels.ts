@@ -15,7 +15,7 @@ import {
   type StateRequest,
   type StateResponse,
 } from "@gossip/proto";
-import { BoundedMap, type MaybePromise, unreachable, whenDone } from "@gossip/runtime";
+import { BoundedMap, type MaybePromise, Quota, unreachable, whenDone } from "@gossip/runtime";
 import { maxPeersInQuota } from "./allowances.js";
 import type { ChannelShell } from "./channel.js";
 import { type Checked, type Checks, type GateOptions, isFirst } from "./checks.js";
@@ -24,7 +24,6 @@ import { BlockGate } from "./gate-blocks.js";
 import { BlockPullGate } from "./gate-pull.js";
 import { SharedMapGate } from "./gate-shared-map.js";
 import { PrivateDataDesk, type Respond } from "./private-data.js";
-import { Quota } from "./quota.js";
 import { Relay } from "./relay.js";
 
 /** Bound of the table that finds channels by MAC: members times channels, roughly. */

@@ -28,13 +28,12 @@ import {
   readMessage,
 } from "@gossip/proto";
 import type { PulledItem } from "@gossip/pull";
-import { type MaybePromise, wallMillis, whenDone } from "@gossip/runtime";
+import { type MaybePromise, Quota, wallMillis, whenDone } from "@gossip/runtime";
 import { maxPeersInQuota } from "./allowances.js";
 import { type Checked, Checks, type GateOptions, isFirst } from "./checks.js";
 import { copyEnvelope } from "./copy.js";
 import { ChannelGate } from "./gate-channels.js";
 import { Lanes } from "./lanes.js";
-import { Quota } from "./quota.js";
 
 /** A peer is a reason to pull out of turn so often at most: it can make hints at will, and those of all would crowd out the rest. */
 const hintIntervalMs = 1_000;

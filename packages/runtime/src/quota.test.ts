@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Quota } from "./quota.js";
+import { Quota } from "./index.js";
 
 const times = (quota: Quota, key: string, now: number, count: number) =>
   Array.from({ length: count }, () => quota.take(key, now)).filter((taken) => taken).length;

@@ -1,5 +1,7 @@
-import { BoundedMap, type Millis } from "@gossip/runtime";
+import { BoundedMap } from "./bounded.js";
+import type { Millis } from "./clock.js";
 
+/** How often something may be done for one key. */
 export interface QuotaOptions {
   /** How many at once. */
   readonly burst: number;
