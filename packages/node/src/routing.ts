@@ -92,7 +92,7 @@ function routeBlock(
   if (channel === undefined) return [];
   const lacksIt = (pkiId: PkiId) => (channel.heightOf(pkiId) ?? 0n) <= payload.blockNumber;
   const way = `${emission.channel} ${emission.except ?? ""}`;
-  let targets = drawn.get(way)?.filter(lacksIt) ?? [];
+  let targets: readonly PkiId[] = drawn.get(way)?.filter(lacksIt) ?? [];
   if (targets.length === 0) {
     const isCandidate = (pkiId: PkiId) =>
       view.orgOf(pkiId) === view.selfOrg && channel.isEligible(pkiId) && lacksIt(pkiId);
