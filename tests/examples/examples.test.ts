@@ -42,6 +42,12 @@ const examples: Readonly<Record<string, readonly RegExp[]>> = {
     /^ +\d+\.\d s {2}all is well again/m,
     /^seed 42: (\d+ events, hash [0-9a-f]{16})\nseed 42: \1, once more$/m,
   ],
+  "shared-map": [
+    /^carol knows endpoints\/api = https:\/\/bob.example:8443, of bob$/m,
+    /^alice is told: flags\/dark-mode is off$/m,
+    /^alice is told: endpoints\/api is deleted$/m,
+    /^alice may not: expected a key that this node may write, got "load\/bob"$/m,
+  ],
 };
 
 /** What an example is started with, where it needs anything. */
