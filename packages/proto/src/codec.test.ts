@@ -28,7 +28,7 @@ import {
 } from "./testing/index.js";
 import { maxMessageFields } from "./wire.js";
 
-describe("1.22, 1.26: golden bytes", () => {
+describe("05/30, 1.22, 1.26: golden bytes", () => {
   test.each(goldenMessages)("$name: the message encodes to Go's bytes and decodes from them", ({ hex, value }) => {
     expect(toHex(encodeMessage(value))).toBe(hex);
     expect(decodeMessage(fromHex(hex))).toStrictEqual(value);

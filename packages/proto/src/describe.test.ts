@@ -102,7 +102,7 @@ const rows: readonly (readonly [message: GossipMessage, line: string])[] = [
   ],
 ];
 
-describe("describeMessage", () => {
+describe("05/17: describeMessage", () => {
   test.each(rows)("$type", (message, line) => {
     expect(describeMessage(message)).toBe(line);
     for (const form of secretForms) expect(line).not.toContain(form);

@@ -106,6 +106,19 @@ describe("scenarios of page 05 §11", () => {
     expect(network.itemsOf("p3")).toEqual(["1", "3", "5"]);
   });
 
+  test("05/11: a node starts and stops, and does nothing any more then", () => {
+    const network = new PullNetwork({ config: fast });
+    network.start("p1", { items: ["1"], peers: ["p2"] });
+    network.start("p2", { items: ["2"], peers: ["p1"] });
+    network.runFor(510);
+    network.stop("p1");
+    network.runFor(50);
+    const said = network.messages.length;
+    network.give("p1", { type: "hello", from: pkiIdOf("p2"), nonce: 7n });
+    network.runFor(5_000);
+    expect(network.messages.slice(said).filter(({ from }) => from === "p1")).toEqual([]);
+  });
+
   test("05/12, 05/14: what is removed on both sides stays away, what is added follows in the next round", () => {
     const network = new PullNetwork({ config: fast });
     network.start("p1", { items: ["0", "1", "2"] });
