@@ -292,6 +292,31 @@ describe("Comm", () => {
       expect(dialAll("four")).toBe(6);
     });
 
+    it("3.38: handshakes that one address begins again and again, before a signature is spent on them", () => {
+      const network = new VirtualNetwork();
+      let signatures = 0;
+      const fake = createFakeCrypto({ org: "Org1", name: "bob", trust: network.trust });
+      const sign = (payload: Uint8Array) => {
+        signatures++;
+        return fake.sign(payload);
+      };
+      const bob = network.openOne("Org1:bob", { config: { maxHandshakesPerSecond: 2 }, crypto: { sign } });
+      const dialAll = (from: string) => {
+        const transport = network.memory.transport(`${from}:7051`);
+        for (let at = 0; at < 50; at++) {
+          transport.dial(bob.endpoint, 3000, (dialled) => dialled.ok && dialled.stream.close("done"));
+          network.virtual.runFor(1);
+        }
+        network.virtual.runFor(10);
+        const spent = signatures;
+        signatures = 0;
+        return spent;
+      };
+      expect([dialAll("one"), dialAll("one"), dialAll("two")]).toEqual([20, 0, 20]);
+      network.virtual.runFor(5_000);
+      expect(dialAll("one")).toBe(10);
+    });
+
     it("a peer whose check throws, without harm to itself", () => {
       const network = new VirtualNetwork();
       const bob = network.openOne("Org1:bob", {

@@ -165,7 +165,10 @@ class StreamComm implements Comm {
     };
     this.#log = options.log.child("comm");
     this.#metrics = commMetrics(options.metrics);
-    this.#inbound = new PendingHandshakes(config.maxPendingHandshakes);
+    this.#inbound = new PendingHandshakes({
+      limit: config.maxPendingHandshakes,
+      perSecond: config.maxHandshakesPerSecond,
+    });
     this.#table = new ConnectionTable({
       self: pkiId,
       config: { ...tableTimes, ...config, maxDials: config.maxPendingHandshakes },
@@ -348,9 +351,9 @@ class StreamComm implements Comm {
   #onInbound(stream: Stream): void {
     const { remoteAddress } = stream;
     if (this.#closed !== undefined) return stream.close("closing: this node is shutting down");
-    const ticket = this.#inbound.admit(remoteAddress);
-    if (ticket === undefined) {
-      const refusal = { reason: "too-many-handshakes", detail: "too many handshakes are in progress" } as const;
+    const ticket = this.#inbound.admit(remoteAddress, this.#options.clock.now());
+    if (typeof ticket === "string") {
+      const refusal = { reason: "too-many-handshakes", detail: ticket } as const;
       stream.close(`${refusal.reason}: ${refusal.detail}`);
       this.#reportRefusal(stream, { ok: false, ...refusal, claimed: "" as PkiId, org: "" });
       return;

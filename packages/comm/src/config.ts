@@ -55,6 +55,12 @@ export interface CommConfig {
    */
   readonly maxPendingHandshakes: number;
   /**
+   * Handshakes that one remote address may begin per second, and ten times as many at once. A stock peer begins a few when
+   * it starts, and then one in minutes; behind one address there may be many.
+   * @default 50
+   */
+  readonly maxHandshakesPerSecond: number;
+  /**
    * Acknowledgements that are awaited at one time, each of one peer for one message; further ones are refused at once.
    * @default 10000
    */
@@ -73,6 +79,7 @@ export const commDefaults: CommConfig = Object.freeze({
   maxMessageBytes: 100 * 1024 * 1024,
   maxConnections: 512,
   maxPendingHandshakes: 128,
+  maxHandshakesPerSecond: 50,
   maxPendingAcks: 10_000,
 });
 

@@ -1,3 +1,5 @@
+import { type Millis, Quota } from "@gossip/runtime";
+
 /** One handshake that was let in. */
 export interface HandshakeTicket {
   /** It is over, well or badly. */
@@ -6,24 +8,42 @@ export interface HandshakeTicket {
   cancelBy(cancel: (detail: string) => void): void;
 }
 
+/** Seconds of its rate that a host may use at once: many peers behind one address start together. */
+const burstSeconds = 10;
+/** Hosts whose rate is remembered. */
+const maxHosts = 10_000;
+
+export interface PendingHandshakesOptions {
+  /** At one time. */
+  readonly limit: number;
+  /** Of one host. */
+  readonly perSecond: number;
+}
+
 /**
  * Bounds the handshakes of inbound streams, overall and per remote host, since each costs a signature before anything
- * is known of the other side (protocol page 03 §14.17). One host gets half, so that none can shut out all others.
+ * is known of the other side (protocol page 03 §14.17). One host gets half, so that none can shut out all others, and
+ * begins no more than so many per second.
  */
 export class PendingHandshakes {
   readonly #limit: number;
+  readonly #rate: Quota;
   readonly #perHost = new Map<string, number>();
   readonly #cancels = new Map<HandshakeTicket, ((detail: string) => void) | undefined>();
 
-  constructor(limit: number) {
+  constructor({ limit, perSecond }: PendingHandshakesOptions) {
     this.#limit = limit;
+    this.#rate = new Quota({ burst: burstSeconds * perSecond, refillMs: 1000 / perSecond, maxKeys: maxHosts });
   }
 
-  /** A ticket, or `undefined` when there are too many. */
-  admit(remoteAddress: string): HandshakeTicket | undefined {
+  /** A ticket, or what there is too much of. */
+  admit(remoteAddress: string, now: Millis): HandshakeTicket | string {
     const host = hostOf(remoteAddress);
     const ofHost = this.#perHost.get(host) ?? 0;
-    if (this.#cancels.size >= this.#limit || ofHost >= Math.ceil(this.#limit / 2)) return undefined;
+    if (this.#cancels.size >= this.#limit || ofHost >= Math.ceil(this.#limit / 2)) {
+      return "too many handshakes are in progress";
+    }
+    if (!this.#rate.take(host, now)) return "too many handshakes in a short time from this address";
     this.#perHost.set(host, ofHost + 1);
     const ticket: HandshakeTicket = {
       release: () => {

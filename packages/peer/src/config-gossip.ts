@@ -63,6 +63,7 @@ function gossipOptions({ peer, isFabric }: Reading): GossipOptions {
     ...present("maxMessageBytes", maxRecvMsgSize),
     ...present("maxConnections", gossip.maxConnections),
     ...present("maxPendingHandshakes", gossip.maxPendingHandshakes),
+    ...present("maxHandshakesPerSecond", gossip.maxHandshakesPerSecond),
     state: stateOptions(gossip.state ?? {}, isFabric),
   };
 }

@@ -70,6 +70,7 @@ const counts: readonly (readonly [string, keyof NonNullable<PeerConfig["gossip"]
   ["sendBuffSize", "sendBufferSize"],
   ["maxConnections", "maxConnections"],
   ["maxPendingHandshakes", "maxPendingHandshakes"],
+  ["maxHandshakesPerSecond", "maxHandshakesPerSecond"],
 ];
 
 const stateCounts = ["batchSize", "maxRetries", "blockBufferSize", "blockBufferBytes", "channelSize"] as const;

@@ -149,6 +149,7 @@ const gossipSection = () =>
     maxQueuedBytes: integer(1),
     maxConnections: integer(1),
     maxPendingHandshakes: integer(1),
+    maxHandshakesPerSecond: integer(1),
     pvtData: section({ transientstoreMaxBlockRetention: orDefault(integer(1)) }),
     state: section({
       enabled: flag(),
