@@ -5,7 +5,7 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
 describe("the hashes of the protocol", () => {
-  it("1.21: give the PKI-IDs and channel MACs of pages 01 §9 and 13 §10", () => {
+  it("02/10.3b, 1.21, 2.2: give the PKI-IDs and channel MACs of pages 01 §9 and 13 §10", () => {
     const pkiId = pkiIdOfParts("Org1MSP", utf8("cert"));
     expect(pkiId).toBe("c3bfdc5c7b29427712229b8491727f5f5f29a631351af6db9f830515af1e2721");
     expect(hex(channelMac(pkiId, "mychannel"))).toBe(

@@ -55,7 +55,7 @@ describe("both backends", () => {
     );
   });
 
-  it("agree on any bytes, and never throw", () => {
+  it("2.15: agree on any bytes, and never throw", () => {
     const key = fc.oneof(
       fc.uint8Array({ maxLength: 40 }),
       fc.uint8Array({ minLength: 32, maxLength: 32 }),
@@ -87,7 +87,7 @@ describe("Ed25519Crypto", () => {
     }
   });
 
-  it("never throws on any bytes as identity, and accepts none", () => {
+  it("2.3: never throws on any bytes as identity, and accepts none", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         crypto.pkiIdOf(bytes);

@@ -105,7 +105,7 @@ function search(make: (message: Uint8Array) => OddSignature, picks: (challenge: 
 const refusedByBoth = { node: false, noble: false };
 const acceptedByBoth = { node: true, noble: true };
 
-describe("Ed25519 on points that are not of prime order", () => {
+describe("2.15: Ed25519 on points that are not of prime order", () => {
   it("accepts, as a control, what the same construction makes without torsion", () => {
     const made = signOddly({ a, r, message });
     expect(bare(made)).toEqual(acceptedByBoth);
@@ -181,7 +181,7 @@ describe("Ed25519 on points that are not of prime order", () => {
   });
 });
 
-describe("Ed25519 on encodings that are not canonical", () => {
+describe("2.15: Ed25519 on encodings that are not canonical", () => {
   it("refuses every second encoding of a point of small order, as A and as R", () => {
     const good = signOddly({ a, r, message });
     for (const encoded of nonCanonicalSmallOrder) {
@@ -259,7 +259,7 @@ describe("Ed25519 on encodings that are not canonical", () => {
 });
 
 describe("Ed25519Verifier", () => {
-  it("remembers a good signature together with its key and payload, not by itself", () => {
+  it("2.15: remembers a good signature together with its key and payload, not by itself", () => {
     const good = signOddly({ a, r, message });
     const other = signOddly({ a: a + 1n, r, message });
     const verifier = new Ed25519Verifier({ maxSignatures: 1 });

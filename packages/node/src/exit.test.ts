@@ -129,7 +129,7 @@ describe("alive messages", () => {
     expect(now(exit.alive({ ...self, internalEndpoint: "" }))).not.toHaveProperty("secret");
   });
 
-  test("carry the identity only while it is published", () => {
+  test("2.14: carry the identity only while it is published", () => {
     const { exit: late } = setUp({ isIdentityPublished: () => false });
     expect(decodeMessage(now(late.alive(self)).payload)).toMatchObject({ identity: none });
   });

@@ -207,7 +207,7 @@ describe("makeBlock", () => {
   });
 });
 
-describe("13.10, 13.11: verifyBlock", () => {
+describe("02/10.3e, 2.5, 13.10, 13.11: verifyBlock", () => {
   const good = block();
   const [one = none, two = none] = good.data;
   const by = (signer: TestMember) => resigned(good, [signature(good, signer)]);
@@ -219,7 +219,7 @@ describe("13.10, 13.11: verifyBlock", () => {
     expect(crypto.verifyBlock("demo", 4n, withHash([one, two]))).toEqual({ ok: true });
   });
 
-  it("accepts a block with one good signature among others", () => {
+  it("2.20: accepts a block with one good signature among others", () => {
     const others = [signature(good, client), signature(good, orderer)];
     expect(crypto.verifyBlock("demo", 4n, resigned(good, others))).toEqual({ ok: true });
   });
@@ -229,7 +229,7 @@ describe("13.10, 13.11: verifyBlock", () => {
     expect(crypto.verifyBlock("demo", 4n, { ...good, metadata })).toEqual({ ok: true });
   });
 
-  it("accepts an old block whose orderer's certificate has expired since", () => {
+  it("2.20: accepts an old block whose orderer's certificate has expired since", () => {
     const retired = ordererOrg.issue("orderer0", { role: "orderer", notAfterMs: 1_000 });
     expect(crypto.verifyBlock("demo", 4n, by(retired))).toEqual({ ok: true });
   });

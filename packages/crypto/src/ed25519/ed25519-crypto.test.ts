@@ -161,7 +161,7 @@ describe("Ed25519Crypto", () => {
     expect(crypto.verify(brief.identity, signature, payload)).toMatchObject({ reason: "expired-identity" });
   });
 
-  it("refuses a certificate that another organization's root key signed", () => {
+  it("2.17: refuses a certificate that another organization's root key signed", () => {
     const { publicKey } = generateKeyPair();
     const forged = issueIdentity({
       org: "Org1MSP",
@@ -177,12 +177,12 @@ describe("Ed25519Crypto", () => {
     expect(crypto.orgOf(forged)).toBeUndefined();
   });
 
-  it("13.19: gives the PKI-ID of page 02 §2 to any serialized identity", () => {
+  it("02/10.3b, 2.2, 13.19: gives the PKI-ID of page 02 §2 to any serialized identity", () => {
     const identity = new Uint8Array(Buffer.from("0a074f7267314d53501203616263", "hex"));
     expect(createDemo().pkiIdOf(identity)).toBe("1c32c238dd9fc1a16374f5e99f6e5abab990090f0a853ff0835215974c133724");
   });
 
-  it("lets peers, clients and admins read a channel, but no orderer", () => {
+  it("2.19: lets peers, clients and admins read a channel, but no orderer", () => {
     const crypto = createDemo();
     for (const role of ["peer", "client", "admin"] as const) {
       const { identity, sign } = org1.issue("someone", { role });
@@ -194,7 +194,7 @@ describe("Ed25519Crypto", () => {
     expect(verdict).toMatchObject({ reason: "policy-not-satisfied" });
   });
 
-  it("trusts the organizations of a channel, but not those of its orderers", () => {
+  it("2.21: trusts the organizations of a channel, but not those of its orderers", () => {
     const crypto = createTestCrypto(peer0, { organizations: [org1] });
     const foreign = org2.issue("peer0").identity;
     expect(crypto.validateIdentity(foreign)).toMatchObject({ reason: "unknown-organization" });
@@ -221,7 +221,7 @@ describe("Ed25519Crypto", () => {
     expect(crypto.validateIdentity(org2.issue("peer0").identity)).toEqual({ ok: true });
   });
 
-  it("refuses a channel that gives a known organization another root key, and changes nothing", () => {
+  it("2.18: refuses a channel that gives a known organization another root key, and changes nothing", () => {
     const crypto = createDemo();
     const impostor = { ...org1, rootPublicKey: generateKeyPair().publicKey };
     const install = () => crypto.setChannel(channelConfig([impostor], "other"));
@@ -231,7 +231,7 @@ describe("Ed25519Crypto", () => {
     expect(crypto.validateIdentity(peer1.identity)).toEqual({ ok: true });
   });
 
-  it("refuses an identity of more than 4096 bytes before decoding it", () => {
+  it("2.16: refuses an identity of more than 4096 bytes before decoding it", () => {
     const crypto = createDemo();
     const huge = new Uint8Array(5_000_000);
     expect(crypto.validateIdentity(huge)).toMatchObject({ reason: "malformed-identity" });
@@ -239,7 +239,7 @@ describe("Ed25519Crypto", () => {
     expect(crypto.orgOf(huge)).toBeUndefined();
   });
 
-  it("names organization, channel and holder in its refusals", () => {
+  it("2.4: names organization, channel and holder in its refusals", () => {
     const crypto = createDemo();
     expect(crypto.validateIdentity(stranger.identity)).toMatchObject({ detail: expect.stringContaining("NobodyMSP") });
     expect(crypto.verify(peer1.identity, peer0.sign(payload), payload)).toMatchObject({

@@ -41,7 +41,7 @@ function aroundBody(body: Uint8Array, mspId = "Org1MSP"): Uint8Array {
 }
 
 describe("issueIdentity", () => {
-  it("makes an identity that says what was asked for", () => {
+  it("2.1: makes an identity that says what was asked for", () => {
     const identity = issueIdentity(options);
     const { mspId, idBytes } = parts(identity);
     expect(readIdentity(identity)).toMatchObject({
@@ -80,7 +80,7 @@ describe("issueIdentity", () => {
   }
 });
 
-describe("13.17, 13.18: readIdentity", () => {
+describe("2.16, 2.17, 13.17, 13.18: readIdentity", () => {
   it("accepts, as a control, what the forge makes without changes", () => {
     expect(readIdentity(forge({}))).toMatchObject({ org: "Org1MSP" });
   });

@@ -80,7 +80,7 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     },
   },
   {
-    name: "gives no PKI-ID to empty bytes and to garbage",
+    name: "02/10.3b: gives no PKI-ID to empty bytes and to garbage",
     async run(create) {
       const { crypto, identity } = await create();
       assert.equal(crypto.pkiIdOf(new Uint8Array(0)), undefined);
@@ -88,7 +88,7 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     },
   },
   {
-    name: "validates its own identity and that of another member",
+    name: "02/10.3c: validates its own identity and that of another member",
     async run(create) {
       const { crypto, identity, member, outsider } = await create();
       for (const valid of [identity, member.identity, outsider.identity])
@@ -96,7 +96,7 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     },
   },
   {
-    name: "refuses an empty identity and garbage as malformed",
+    name: "02/10.3c, 2.4: refuses an empty identity and garbage as malformed",
     async run(create) {
       const { crypto, identity } = await create();
       expectRefused(await crypto.validateIdentity(new Uint8Array(0)), "malformed-identity");
@@ -104,7 +104,7 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     },
   },
   {
-    name: "refuses an identity of an unknown organization",
+    name: "02/10.3c: refuses an identity of an unknown organization",
     async run(create) {
       const { crypto, stranger } = await create();
       expectRefused(await crypto.validateIdentity(stranger.identity), "unknown-organization");
@@ -141,7 +141,7 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     },
   },
   {
-    name: "accepts no second form of an identity under the same PKI-ID",
+    name: "2.16: accepts no second form of an identity under the same PKI-ID",
     async run(create) {
       const { crypto, member } = await create();
       // An unknown protobuf field (15, empty) is what a decoder may overlook. Who accepted it could be made to store it
@@ -152,7 +152,7 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     },
   },
   {
-    name: "tells when an identity expires as a number, or that it never does",
+    name: "02/10.3f: tells when an identity expires as a number, or that it never does",
     async run(create) {
       const { crypto, identity } = await create();
       const expiration = crypto.expirationOf(identity);
@@ -163,7 +163,7 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     },
   },
   {
-    name: "verifies its own signature, and another member's",
+    name: "02/10.3d: verifies its own signature, and another member's",
     async run(create) {
       const { crypto, identity, member } = await create();
       expectAccepted(await crypto.verify(identity, await crypto.sign(payload), payload));
@@ -202,7 +202,7 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     },
   },
   {
-    name: "refuses the good signature of an identity that is not valid",
+    name: "02/10.3d: refuses the good signature of an identity that is not valid",
     async run(create) {
       const { crypto, stranger, expired } = await create();
       expectRefused(
@@ -241,7 +241,7 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     },
   },
   {
-    name: "accepts a block under its own number and channel",
+    name: "02/10.3e: accepts a block under its own number and channel",
     async run(create) {
       const { crypto, channel, block, blockNumber } = await create();
       expectAccepted(await crypto.verifyBlock(channel, blockNumber, decoded(block)));
@@ -287,7 +287,7 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
     },
   },
   {
-    name: "keeps nothing of the arrays it was given",
+    name: "2.3: keeps nothing of the arrays it was given",
     async run(create) {
       const { crypto, member } = await create();
       const identity = member.identity.slice();
@@ -306,7 +306,7 @@ export const messageCryptoServiceCases: readonly ConformanceCase<MessageCryptoSe
 /** What every `SecurityAdvisor` must do (protocol page 02 §4). */
 export const securityAdvisorCases: readonly ConformanceCase<SecurityAdvisorSubject>[] = [
   {
-    name: "tells the organization of a valid identity",
+    name: "02/10.3g: tells the organization of a valid identity",
     async run(create) {
       const { advisor, identity, org } = await create();
       assert.equal(advisor.orgOf(identity), org);
@@ -328,7 +328,7 @@ export const securityAdvisorCases: readonly ConformanceCase<SecurityAdvisorSubje
     },
   },
   {
-    name: "keeps nothing of the array it was given",
+    name: "2.3: keeps nothing of the array it was given",
     async run(create) {
       const { advisor, identity, org } = await create();
       const given = identity.slice();
@@ -339,7 +339,7 @@ export const securityAdvisorCases: readonly ConformanceCase<SecurityAdvisorSubje
     },
   },
   {
-    name: "knows no organization for a stranger, for empty bytes and for garbage",
+    name: "02/10.3g: knows no organization for a stranger, for empty bytes and for garbage",
     async run(create) {
       const { advisor, identity, stranger } = await create();
       assert.equal(advisor.orgOf(stranger), undefined);
