@@ -54,7 +54,7 @@ describe("12.1a: readPeerConfig of a core.yaml", () => {
       `${file}: without effect: of parts that this peer does not have: chaincode, ledger, vm, peer.networkId, ` +
         "peer.chaincodeListenAddress, peer.chaincodeAddress, peer.gateway, peer.authentication, peer.client, peer.profile, " +
         "peer.handlers, peer.discovery, peer.limits; not in this version: peer.keepalive.minInterval, peer.BCCSP.SW.Hash, " +
-        "peer.BCCSP.SW.Security, peer.gossip.election, peer.gossip.maxBlockCountToStore, " +
+        "peer.BCCSP.SW.Security, peer.gossip.election, " +
         "peer.gossip.pvtData.pullRetryThreshold, peer.gossip.pvtData.pushAckTimeout, peer.gossip.pvtData.btlPullMargin, " +
         "peer.gossip.pvtData.reconcileBatchSize, peer.gossip.pvtData.reconcileSleepInterval, " +
         "peer.gossip.pvtData.reconciliationEnabled, peer.gossip.pvtData.skipPullingInvalidTransactionsDuringCommit, " +

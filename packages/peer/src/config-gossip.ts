@@ -47,6 +47,7 @@ function gossipOptions({ peer, isFabric }: Reading): GossipOptions {
     ...present("maxPropagationBurstLatencyMs", gossip.maxPropagationBurstLatency),
     ...present("pullIntervalMs", gossip.pullInterval),
     ...present("pullPeerNum", gossip.pullPeerNum),
+    ...present("maxBlockCountToStore", gossip.maxBlockCountToStore),
     ...present("digestWaitTimeMs", gossip.digestWaitTime),
     ...present("requestWaitTimeMs", gossip.requestWaitTime),
     ...present("responseWaitTimeMs", gossip.responseWaitTime),
@@ -64,6 +65,13 @@ function gossipOptions({ peer, isFabric }: Reading): GossipOptions {
     ...present("maxConnections", gossip.maxConnections),
     ...present("maxPendingHandshakes", gossip.maxPendingHandshakes),
     ...present("maxHandshakesPerSecond", gossip.maxHandshakesPerSecond),
+    ...present(
+      "sharedMap",
+      gossip.sharedMap && {
+        ...present("enabled", gossip.sharedMap.enabled),
+        ...present("tombstoneTtlMs", gossip.sharedMap.tombstoneTtl),
+      },
+    ),
     state: stateOptions(gossip.state ?? {}, isFabric),
   };
 }

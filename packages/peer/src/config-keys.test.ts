@@ -65,6 +65,7 @@ const counts: readonly (readonly [string, keyof NonNullable<PeerConfig["gossip"]
   ["propagatePeerNum", "propagatePeerNum"],
   ["maxPropagationBurstSize", "maxPropagationBurstSize"],
   ["pullPeerNum", "pullPeerNum"],
+  ["maxBlockCountToStore", "maxBlockCountToStore"],
   ["recvBuffSize", "recvBufferSize"],
   ["recvBuffBytes", "recvBufferBytes"],
   ["sendBuffSize", "sendBufferSize"],

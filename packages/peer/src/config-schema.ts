@@ -135,6 +135,7 @@ const gossipSection = () =>
     maxPropagationBurstLatency: orDefault(durationOrZero("10ms")),
     pullInterval: orDefault(duration("4s")),
     pullPeerNum: orDefault(integer(1)),
+    maxBlockCountToStore: orDefault(integer(1)),
     digestWaitTime: orDefault(duration("1s")),
     requestWaitTime: orDefault(duration("1500ms")),
     responseWaitTime: orDefault(duration("2s")),
@@ -150,6 +151,7 @@ const gossipSection = () =>
     maxConnections: integer(1),
     maxPendingHandshakes: integer(1),
     maxHandshakesPerSecond: integer(1),
+    sharedMap: section({ enabled: flag(), tombstoneTtl: duration("24h") }),
     pvtData: section({ transientstoreMaxBlockRetention: orDefault(integer(1)) }),
     state: section({
       enabled: flag(),

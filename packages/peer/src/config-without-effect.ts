@@ -34,7 +34,6 @@ export const keysWithoutEffect: readonly { readonly reason: string; readonly key
       "peer.BCCSP.PKCS11",
       "peer.tls.serverhostoverride",
       "peer.gossip.election",
-      "peer.gossip.maxBlockCountToStore",
       "peer.gossip.nonBlockingCommitMode",
       "peer.gossip.pvtData.pullRetryThreshold",
       "peer.gossip.pvtData.pushAckTimeout",

@@ -257,13 +257,13 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
       mayAsk: ({ freshUntil, peer }, key) => this.#now <= freshUntil && !this.#isRefused(peer.pkiId, key),
     });
     for (const [session, digests] of requests) {
-      this.#await(session);
+      this.#waitFor(session);
       this.#outputs.push({ type: "send-request", to: session.peer, nonce: session.nonce, digests });
     }
   }
 
   /** The session's peer has work to do, or does it. */
-  #await(session: Session): void {
+  #waitFor(session: Session): void {
     session.isOverdue = false;
     session.overdueAt = session.owed.size === 0 ? Number.POSITIVE_INFINITY : this.#now + this.#config.failoverMs;
   }
@@ -292,7 +292,7 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
       this.#refused.set(refusedKey(from, key), this.#now + this.#config.refusedTtlMs);
       failed.push(key);
     }
-    if (accepted.length + failed.length > 0) this.#await(session);
+    if (accepted.length + failed.length > 0) this.#waitFor(session);
     if (accepted.length > 0) this.#outputs.push({ type: "accept", from, items: accepted });
     this.#drop("refused-item", from, failed.length);
     this.#drop("unrequested-item", from, items.length - accepted.length + refused.length - failed.length);
