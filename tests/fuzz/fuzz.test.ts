@@ -24,7 +24,6 @@ import { harmIn } from "./harm.js";
 import { heapBytes } from "./heap.js";
 import { readVectors, replay } from "./vector.js";
 
-const mebibyte = 2 ** 20;
 const signature = Uint8Array.of(1);
 const bytes = (hex: string) => new Uint8Array(Buffer.from(hex, "hex"));
 

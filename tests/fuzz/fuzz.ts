@@ -52,6 +52,7 @@ export interface FuzzReport {
 
 /** Far above what is seen, far below what a loop without a bound would need: a message here has 200 parts at most. */
 export const workBounds = { checks: 1_000, steps: 2_000, outputs: 5_000 };
+const maxGrowthBytes = 32 * 2 ** 20;
 const maxFindings = 20;
 /** Replies of the node that are said to it again. */
 const maxHeard = 200;
@@ -133,7 +134,7 @@ async function fuzzWorld(
   try {
     let middle = 0;
     for (; envelope < envelopes && world.faults.length === 0 && report.findings.length < maxFindings; envelope++) {
-      if (envelope === envelopes >> 1) middle = options.heapBytes();
+      if (envelope === envelopes >> 1) middle = await heapNow(options);
       await passTime(world, random);
       const { peer, due } = speaker(world, random);
       const bytes = next({ generator, random, heard }, peer, due);
@@ -146,14 +147,18 @@ async function fuzzWorld(
         report.most[kind] = Math.max(report.most[kind], done);
         if (done > workBounds[kind]) find("work", `${done} ${kind}`);
       }
-      if (envelope % 500 === 0) for (const grown of oversized(world)) find("growth", grown);
+      if (envelope % 500 > 0) continue;
+      for (const grown of oversized(world)) find("growth", grown);
+      await turn();
     }
-    const end = options.heapBytes();
+    const end = await heapNow(options);
     await world.close();
     for (const fault of world.faults)
       find("fault", fault instanceof Error ? (fault.stack ?? fault.message) : String(fault));
     heard.length = 0;
-    report.heaps.push({ middle, end, closed: options.heapBytes() });
+    const heap = { middle, end, closed: await heapNow(options) };
+    report.heaps.push(heap);
+    for (const grown of growthIn(heap, report.heaps)) find("growth", grown);
   } finally {
     observed.stop();
   }
@@ -162,6 +167,26 @@ async function fuzzWorld(
     report.reached.set(type, (report.reached.get(type) ?? 0) + count);
   }
   for (const [reason, count] of world.node.drops) report.drops.set(reason, (report.drops.get(reason) ?? 0) + count);
+}
+
+/** Lets the event loop turn: until then what a weak reference was read for stays, and would look like growth. */
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function heapNow({ heapBytes }: FuzzOptions): Promise<number> {
+  await turn();
+  return heapBytes();
+}
+
+/** In one world from its middle on, when its bounds are long met; and from world to world, of which nothing stays. */
+function growthIn(heap: FuzzReport["heaps"][number], heaps: FuzzReport["heaps"]): readonly string[] {
+  const early = heaps[Math.min(2, heaps.length - 1)] ?? heap; // by then all code is compiled
+  const grown = [
+    ["one world", heap.end - heap.middle],
+    ["all worlds", heap.closed - early.closed],
+  ] as const;
+  return grown.filter(([, bytes]) => bytes > maxGrowthBytes).map(([where, bytes]) => `${bytes} bytes over ${where}`);
 }
 
 /** Mostly none, often some milliseconds, now and then enough for everything held to run out. */
