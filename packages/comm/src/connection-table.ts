@@ -38,22 +38,14 @@
  * Deviations from the reference: §14.1 to §14.5, §14.8 to §14.12, §14.14, §14.20; all local, none shows on the wire.
  */
 import type { PkiId } from "@gossip/proto";
-import {
-  assert,
-  fraction,
-  type Machine,
-  type Millis,
-  type Random,
-  Timers,
-  unreachable,
-  type Wake,
-} from "@gossip/runtime";
+import { fraction, type Machine, type Millis, type Random, Timers, unreachable, type Wake } from "@gossip/runtime";
 import { BackOff } from "./back-off.js";
 import { Dials } from "./dials.js";
 import type { ConnectionInfo } from "./handshake.js";
 import { type Connection, isConnected, isOpen, type Peer, type TimerName } from "./peer-state.js";
 import { Peers } from "./peers.js";
 import type { QueuedMessage } from "./send-queue.js";
+import { Streams } from "./streams.js";
 import type {
   CommDropReason,
   ConnectionTableConfig,
@@ -77,7 +69,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
   readonly #random: Random;
   readonly #backOff: BackOff;
   readonly #peers: Peers;
-  readonly #connections = new Map<StreamId, Connection>();
+  readonly #streams: Streams;
   readonly #dials: Dials;
   readonly #timers = new Timers<TimerName>();
   #connectedPeers = 0;
@@ -91,6 +83,11 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     this.#random = options.random;
     this.#peers = new Peers(options.config);
     this.#dials = new Dials(options.config.maxDials, (output) => this.#outputs.push(output));
+    this.#streams = new Streams({
+      config: options.config,
+      timers: this.#timers,
+      say: (output) => this.#outputs.push(output),
+    });
     this.#backOff = new BackOff({
       random: options.random,
       maxEntries: 4 * maxConnections,
@@ -193,7 +190,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     if (message === undefined) return;
     connection.busy = true;
     peer.usedAt = now;
-    if (connection.provisional !== undefined) this.#keepUntilConfirmed(connection, connection.provisional, message);
+    if (!this.#streams.remember(connection, message)) this.#confirm(connection);
     this.#outputs.push({ type: "write", stream: connection.stream, bytes: message.bytes });
   }
 
@@ -206,33 +203,23 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     }
   }
 
-  /** What is kept has the bounds of the queue; past them, to keep on sending is worth more than to be able to repeat. */
-  #keepUntilConfirmed(connection: Connection, kept: QueuedMessage[], message: QueuedMessage): void {
-    kept.push(message);
-    connection.provisionalBytes += message.bytes.length;
-    const { sendBufferSize, sendBufferBytes } = this.#config;
-    if (kept.length > sendBufferSize || connection.provisionalBytes > sendBufferBytes) this.#confirm(connection);
-  }
-
   #onReady(stream: StreamId, ready: boolean, now: Millis): void {
-    const connection = this.#connections.get(stream);
+    const connection = this.#streams.get(stream);
     if (connection === undefined || !ready) return;
     connection.busy = false;
     if (connection.peer.active === connection) this.#flush(connection.peer, now);
   }
 
   #onReceived(stream: StreamId, now: Millis): void {
-    const connection = this.#connections.get(stream);
+    const connection = this.#streams.get(stream);
     if (connection === undefined) return;
     connection.peer.usedAt = now;
     this.#confirm(connection);
   }
 
   #confirm(connection: Connection): void {
-    if (connection.provisional === undefined) return;
-    connection.provisional = undefined;
+    if (!this.#streams.confirm(connection)) return;
     connection.peer.hasRedialled = false;
-    this.#timers.clear(`confirm ${connection.stream}`);
     this.#backOff.clear(connection.peer.key);
   }
 
@@ -275,9 +262,9 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     const earlier = [...peer.connections].find((one) => isOpen(one) && one.info.direction === "outbound");
     if (peer !== dialling) this.#moveTo(peer, dialling, now);
     const dual = [...peer.connections].some((one) => isOpen(one) && one.info.direction === "inbound");
-    const connection = this.#addConnection(peer, stream, info, now);
+    const connection = this.#connect(peer, stream, info, now);
     this.#peers.foundAt(peer, endpoint);
-    if (earlier !== undefined) this.#closeConnection(earlier, false, now);
+    if (earlier !== undefined) this.#streams.close(earlier, false, now);
     if (dual) this.#timers.set(`grace ${peer.key}`, now + this.#config.graceMs);
     this.#activate(peer, connection, now);
     if (peer.dial !== undefined && peer.dial.phase !== "establishing") this.#abandonDial(peer);
@@ -317,14 +304,14 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     this.#backOff.clear(peer.key);
     if (peer.dial !== undefined && peer.dial.phase !== "establishing") this.#abandonDial(peer);
     const open = [...peer.connections].filter(isOpen);
-    const connection = this.#addConnection(peer, stream, info, now);
-    for (const one of open) if (one.info.direction === "inbound") this.#retire(one, now);
+    const connection = this.#connect(peer, stream, info, now);
+    for (const one of open) if (one.info.direction === "inbound") this.#streams.retire(one, now);
     const outbound = open.find((one) => one.info.direction === "outbound");
     if (outbound !== undefined && now - outbound.openedAt < this.#config.graceMs) {
       this.#timers.set(`grace ${peer.key}`, now + this.#config.graceMs);
       return;
     }
-    if (outbound !== undefined) this.#closeConnection(outbound, false, now);
+    if (outbound !== undefined) this.#streams.close(outbound, false, now);
     // With our ConnEstablish on its way the peer may be about to close this very stream: our dial decides.
     if (peer.dial !== undefined) return;
     this.#activate(peer, connection, now);
@@ -333,27 +320,9 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
 
   // — life of a connection —
 
-  #addConnection(peer: Peer, stream: StreamId, info: ConnectionInfo, now: Millis): Connection {
-    assert(!this.#connections.has(stream), `expected stream ${stream} to be new`);
-    const connection: Connection = {
-      stream,
-      info,
-      peer,
-      openedAt: now,
-      phase: "open",
-      busy: false,
-      provisional: [],
-      provisionalBytes: 0,
-    };
-    if (!isConnected(peer)) {
-      this.#connectedPeers++;
-      this.#outputs.push({ type: "connected", info });
-    }
-    peer.connections.add(connection);
-    this.#connections.set(stream, connection);
-    this.#timers.set(`confirm ${stream}`, now + this.#config.confirmMs);
-    peer.usedAt = now;
-    return connection;
+  #connect(peer: Peer, stream: StreamId, info: ConnectionInfo, now: Millis): Connection {
+    if (!isConnected(peer)) this.#connectedPeers++;
+    return this.#streams.add(peer, stream, info, now);
   }
 
   /** Writes go to `connection` from now on, but not before the one they went to, if it is still there, has ended. */
@@ -374,38 +343,12 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     this.#flush(peer, now);
   }
 
-  /** Its peer has dialled anew: not written to any more, read until its end or until grace has passed. */
-  #retire(connection: Connection, now: Millis): void {
-    for (const older of connection.peer.connections) {
-      if (older.phase === "retired") this.#abort(older, "replaced twice by a new connection");
-    }
-    connection.phase = "retired";
-    this.#timers.set(`retire ${connection.stream}`, now + this.#config.graceMs);
-  }
-
-  #closeConnection(connection: Connection, deaf: boolean, now: Millis): void {
-    if (connection.phase === "closing") return;
-    connection.phase = "closing";
-    this.#timers.clear(`retire ${connection.stream}`);
-    this.#timers.set(`close ${connection.stream}`, now + this.#config.closeMs);
-    this.#outputs.push({ type: "close", stream: connection.stream, deaf });
-  }
-
-  #abort(connection: Connection, detail: string): void {
-    connection.phase = "closing";
-    this.#timers.clear(`retire ${connection.stream}`);
-    this.#timers.clear(`close ${connection.stream}`);
-    this.#outputs.push({ type: "abort", stream: connection.stream, detail });
-  }
-
   #onEnded(stream: StreamId, ok: boolean, detail: string, now: Millis): void {
-    const connection = this.#connections.get(stream);
+    const connection = this.#streams.get(stream);
     if (connection === undefined) return;
     const { peer, provisional } = connection;
     const wasOpen = isOpen(connection);
-    this.#connections.delete(stream);
-    peer.connections.delete(connection);
-    for (const kind of ["confirm", "retire", "close"] as const) this.#timers.clear(`${kind} ${stream}`);
+    this.#streams.remove(connection);
     if (peer.active === connection) peer.active = undefined;
     if (peer.hold === connection) this.#releaseHold(peer);
     // Someone else has this key by now, or nobody: the peer was disconnected while the stream was still ending.
@@ -458,8 +401,8 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     this.#abandonDial(peer);
     for (const message of peer.queue.drain()) this.#drop(peer.pkiId, "closing", message);
     for (const connection of peer.connections) {
-      this.#closeConnection(connection, true, now);
-      this.#timers.clear(`confirm ${connection.stream}`);
+      this.#streams.close(connection, true, now);
+      this.#streams.disown(connection);
     }
     this.#removePeer(peer);
     if (wasConnected) this.#reportDisconnected(peer, detail);
@@ -484,7 +427,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
 
   /** Room for one more connection: the least recently used idle one goes (§14.20). False when all are busy. */
   #makeRoom(forPeer: Peer, now: Millis): boolean {
-    const open = [...this.#connections.values()].filter((one) => one.phase !== "closing");
+    const { open } = this.#streams;
     if (open.length < this.#config.maxConnections) return true;
     let idle: Peer | undefined;
     for (const { peer } of open) {
@@ -505,7 +448,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
   #onTimer(name: TimerName, now: Millis): void {
     const [kind, subject] = split(name);
     const peer = this.#peers.get(subject);
-    const connection = this.#connections.get(Number(subject));
+    const connection = this.#streams.get(Number(subject));
     switch (kind) {
       case "grace":
         if (peer !== undefined) this.#settleDual(peer, now);
@@ -522,10 +465,10 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
         if (connection !== undefined) this.#confirm(connection);
         return;
       case "retire":
-        if (connection !== undefined) this.#closeConnection(connection, false, now);
+        if (connection !== undefined) this.#streams.close(connection, false, now);
         return;
       case "close":
-        if (connection !== undefined) this.#abort(connection, "did not end in time after it was closed");
+        if (connection !== undefined) this.#streams.abort(connection, "did not end in time after it was closed");
         return;
       default:
         return unreachable(kind);
@@ -543,7 +486,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     const outbound = open.find((one) => one.info.direction === "outbound");
     const inbound = open.find((one) => one.info.direction === "inbound");
     if (outbound === undefined || inbound === undefined || this.#self < peer.pkiId) return;
-    this.#closeConnection(outbound, false, now);
+    this.#streams.close(outbound, false, now);
     this.#activate(peer, inbound, now);
   }
 
