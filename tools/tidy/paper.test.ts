@@ -26,6 +26,7 @@ const complete: readonly string[] = [
   "12-config-and-metrics.md",
   "13-blocks.md",
   "13-fabric.md",
+  "14-shared-map.md",
 ];
 
 /** `4.7`, `12.1a`; or a scenario of a page, `04/7`, `05/N3`. */

@@ -15,6 +15,16 @@ export function channelMetrics(metrics: Metrics) {
       help: "Blocks waiting for their turn to be committed",
       labels,
     }),
+    sharedEntries: metrics.gauge({
+      name: "gossip_shared_map_entries",
+      help: "Keys in the shared map of the channel, tombstones included",
+      labels,
+    }),
+    sharedBytes: metrics.gauge({
+      name: "gossip_shared_map_bytes",
+      help: "Bytes of the entries in the shared map of the channel",
+      labels,
+    }),
     commitSeconds: metrics.histogram({
       name: "gossip_state_commit_duration",
       help: "Seconds that the commit of one block took",

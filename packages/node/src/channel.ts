@@ -294,6 +294,8 @@ export class ChannelShell implements Channel, RoutableChannel {
 
   /** Sets the gauge of known members, and logs who came and went; called every `membershipTrackerIntervalMs`. */
   track(): void {
+    this.#metrics.sharedEntries.set(this.shared.held.entries, { channel: this.id });
+    this.#metrics.sharedBytes.set(this.shared.held.bytes, { channel: this.id });
     // Of authors that are known, the node hears when they end.
     this.shared.judgeAuthors((author) => this.#around.membership.orgOf(author) === undefined);
     const { members } = this;

@@ -182,6 +182,11 @@ export class SharedMapShell implements SharedMapView {
     return this.#map.refusal(name, this.#wallMs);
   }
 
+  /** How much is held, tombstones included. */
+  get held(): { readonly entries: number; readonly bytes: number } {
+    return this.#map.held;
+  }
+
   mayWrite(write: SharedWriter): boolean {
     return this.#options.mayWrite?.(write) ?? true;
   }

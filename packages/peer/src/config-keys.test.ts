@@ -134,6 +134,8 @@ const keys: readonly KeyCase[] = [
     env: ["2.5s", 2500],
     get: (c) => c.gossip?.responseWaitTimeMs,
   },
+  flag(gossip("sharedMap.enabled"), (config) => config.gossip?.sharedMap?.enabled),
+  milliseconds(gossip("sharedMap.tombstoneTtl"), (config) => config.gossip?.sharedMap?.tombstoneTtlMs),
   flag(gossip("state.enabled"), (config) => config.gossip?.state?.enabled),
   milliseconds(gossip("state.checkInterval"), (config) => config.gossip?.state?.checkIntervalMs),
   milliseconds(gossip("state.responseTimeout"), (config) => config.gossip?.state?.responseTimeoutMs),
