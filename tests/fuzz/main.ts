@@ -1,7 +1,7 @@
 /** `npm run fuzz -- [--envelopes 1000000] [--seed 1]`: says every world as it ends, and fails when anything was found. */
 
 import { inspect, parseArgs } from "node:util";
-import { fuzz } from "./fuzz.js";
+import { fuzz, machineTypes } from "./fuzz.js";
 import { heapBytes } from "./heap.js";
 
 const { values } = parseArgs({ options: { envelopes: { type: "string" }, seed: { type: "string" } } });
@@ -24,7 +24,10 @@ say(`came as far as a machine: ${inspect(report.reached)}`);
 say(`dropped: ${inspect(new Map([...report.drops].sort(([, one], [, other]) => other - one)))}`);
 for (const finding of report.findings) say(inspect(finding));
 say(`seed ${seed}: ${report.findings.length} findings in ${report.sent} envelopes`);
-process.exitCode = report.findings.length > 0 ? 1 : 0;
+const rare = machineTypes.filter((type) => (report.reached.get(type) ?? 0) < report.sent / 100);
+if (envelopes >= 1_000_000 && rare.length > 0)
+  say(`less than one in a hundred came as far as a machine: ${rare.join(", ")}`);
+process.exitCode = report.findings.length > 0 || (envelopes >= 1_000_000 && rare.length > 0) ? 1 : 0;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
