@@ -81,6 +81,14 @@ test("no test names a statement that no page has", () => {
   expect(unknown.map(([one, where]) => `${one} in ${[...where].join(", ")}`)).toEqual([]);
 });
 
+test("SECURITY.md claims what a page states, and a test proves", () => {
+  const claimed = [...read("SECURITY.md").matchAll(/\(([^()]*\d+\.\d+[^()]*)\)/g)].flatMap(([, list = ""]) =>
+    [...list.matchAll(/(?<![\d.§])(\d{1,2}\.\d+)(?![\d.])/g)].map(([, number = ""]) => number),
+  );
+  expect(claimed.length).toBeGreaterThan(30);
+  expect(claimed.filter((number) => !tested.has(number))).toEqual([]);
+});
+
 function statementsOf(page: string): readonly string[] {
   return [...read(`docs/protocol/${page}`).matchAll(/^- \*\*(\d+\.\d+[a-z]?)\*\*/gm)].map(([, number = ""]) => number);
 }
