@@ -141,7 +141,7 @@ describe("routing of state info", () => {
 });
 
 describe("routing of alive messages", () => {
-  test("06/24, 6.9, 1.11: one of our organization with an external endpoint goes to everybody, its secret only to our organization", () => {
+  test("06/24, 6.9, 1.11, 4.47: one of our organization with an external endpoint goes to everybody, its secret only to our organization", () => {
     const deliveries = routeBurst([emission(alive(self, "x:1"), { channel: "" })], view());
     expect(deliveries.map(({ to }) => to).sort()).toEqual([a1, a2, a3, b1, b2, b3, c1]);
     for (const { to, envelope: sent } of deliveries) {
