@@ -192,7 +192,7 @@ describe("IdentityStore, of its own identity,", () => {
     expect(store.purge(1e9, clock.wallMs)).toEqual([]);
     trust.revoke(self);
     expect(store.suspect(() => true, 1e9, clock.wallMs)).toEqual([
-      { pkiId: idOf(self), identity: self, cause: "suspected" },
+      { pkiId: idOf(self), identity: self, cause: "suspected", detail: expect.stringMatching(/^revoked-identity: /) },
     ]);
     const expiring = new FakeTrust();
     expiring.expire(self, day);
@@ -280,10 +280,12 @@ describe("IdentityStore, of suspicion,", () => {
     trust.revoke(peer);
     trust.revoke(other);
     const ofOrg2 = store.suspect(({ org }) => org === "Org2", 1, clock.wallMs);
-    expect(ofOrg2).toEqual([{ pkiId: idOf(other), identity: other, cause: "suspected" }]);
+    expect(ofOrg2).toEqual([
+      { pkiId: idOf(other), identity: other, cause: "suspected", detail: expect.stringMatching(/^revoked-identity: /) },
+    ]);
     expect(store.has(idOf(peer))).toBe(true);
     expect(store.suspect(() => true, 2, clock.wallMs)).toEqual([
-      { pkiId: idOf(peer), identity: peer, cause: "suspected" },
+      { pkiId: idOf(peer), identity: peer, cause: "suspected", detail: expect.stringMatching(/^revoked-identity: /) },
     ]);
     expect(store.suspect(() => true, 3, clock.wallMs)).toEqual([]);
   });

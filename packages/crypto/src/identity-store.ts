@@ -28,6 +28,8 @@ export interface Removed {
   readonly pkiId: PkiId;
   readonly identity: Uint8Array;
   readonly cause: RemovalCause;
+  /** Of one that was suspected: what it is refused for now, for people. */
+  readonly detail?: string;
 }
 
 /** What the store checks identities with, how many it keeps, and for how long (page 02 §5). */
@@ -298,7 +300,8 @@ export class IdentityStore {
         if (verdict.ok || this.#entries.get(entry.pkiId) !== entry) continue;
         const cause = verdict.reason === "expired-identity" ? "expired" : "suspected";
         this.remove(entry.pkiId, cause);
-        removed.push({ pkiId: entry.pkiId, identity: entry.identity, cause });
+        const detail = `${verdict.reason}: ${verdict.detail}`;
+        removed.push({ pkiId: entry.pkiId, identity: entry.identity, cause, detail });
       }
       return removed;
     });

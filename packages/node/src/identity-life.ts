@@ -84,11 +84,11 @@ export class IdentityLife {
     this.#withdrawAll([removed ?? { pkiId, cause: "replaced" }]);
   }
 
-  #withdrawAll(removed: readonly Pick<Removed, "pkiId" | "cause">[]): readonly PkiId[] {
+  #withdrawAll(removed: readonly Omit<Removed, "identity">[]): readonly PkiId[] {
     const { identities, log, onRemoved, connected } = this.#options;
     for (const one of removed) {
       if (one.pkiId === identities.selfPkiId) this.#onOwnLost(one.cause);
-      else log.info("identity removed", { pkiId: one.pkiId, cause: one.cause });
+      else log.info("identity removed", { pkiId: one.pkiId, cause: one.cause, detail: one.detail });
       onRemoved(one);
     }
     // A handshake that was under way meanwhile may have been accepted before its identity went.

@@ -31,7 +31,8 @@ export interface SimNode {
   readonly name: string;
   readonly endpoint: string;
   readonly org: string;
-  readonly crypto: FakeCrypto;
+  /** Who it is; another after a renewal. */
+  crypto: FakeCrypto;
   /** Survives crashes, as a disk does. */
   readonly ledger: Ledger;
   /** Whether it is meant to run: true from the beginning, false after a crash until it is restarted. */
@@ -141,6 +142,14 @@ export class Simulation {
   /** Stops a node's process for so long: its timers do not fire, nobody gets an answer, and then all comes at once. */
   stall(node: SimNode, durationMs: Millis): void {
     this.network.stall(node.endpoint, durationMs);
+  }
+
+  /** Gives a node that is down another identity for its next life, as when a certificate is renewed. */
+  renew(node: SimNode): void {
+    assert(node.node === undefined, `expected ${node.name} to be down`);
+    const [name = node.name, lives = "1"] =
+      new TextDecoder().decode(node.crypto.identity).split(":")[1]?.split("_") ?? [];
+    node.crypto = createFakeCrypto({ org: node.org, name: `${name}_${Number(lives) + 1}`, trust: this.trust });
   }
 
   /** Starts a node, for the first time or after a crash. */
