@@ -20,9 +20,11 @@ import { configuration } from "./scenarios/configuration.js";
 import { forgetting } from "./scenarios/forgetting.js";
 import { hostility } from "./scenarios/hostility.js";
 import { identities } from "./scenarios/identities.js";
+import { leadership } from "./scenarios/leadership.js";
 import { membership } from "./scenarios/membership.js";
 import { organizations } from "./scenarios/organizations.js";
 import { privateData } from "./scenarios/private-data.js";
+import { pull } from "./scenarios/pull.js";
 import { renewal } from "./scenarios/renewal.js";
 import { soak } from "./scenarios/soak.js";
 
@@ -65,7 +67,9 @@ describe.sequential(`in a real Fabric network (skipped when ${skipReason})`, () 
     organizations,
     identities,
     renewal,
+    pull,
     blocks,
+    leadership,
     privateData,
     configuration,
     hostility,

@@ -22,6 +22,7 @@ async function renewed(stage: Stage, peer: FabricPeer, all: readonly FabricPeer[
   const { network } = stage;
   const others = all.filter((one) => one !== peer);
   const former = memberOf(peer);
+  await waitForStanding(network, others, former, "alive", viewPatienceMs);
   await peer.stop();
   stage.authority("Org1").renew(peer);
   await restart();
@@ -83,8 +84,9 @@ export const renewal: readonly Scenario[] = [
       await stage.sit(running);
       await stopped.start();
       await waitForView(all, all, { patienceMs: viewPatienceMs });
-      await stopped.kill();
       const former = expiring.map(memberOf);
+      for (const member of former) await waitForStanding(network, stay, member, "alive", viewPatienceMs);
+      await stopped.kill();
       await delay(Math.max(0, expiry - Date.now()));
       for (const peer of expiring) await waitForAbsence(stay, peer, expiryPatienceMs);
       for (const member of former) await waitForStanding(network, stay, member, "unknown", expiryPatienceMs);

@@ -1,0 +1,115 @@
+/** Who brings an organization its blocks, when that is not settled beforehand (protocol pages 08, 09). */
+
+import { expect } from "vitest";
+import { expectOrderedBlocks } from "../harness/blocks.js";
+import { organizationGroup, updateConfig } from "../harness/config-update.js";
+import { pkiIdOfPeer } from "../harness/eavesdropping.js";
+import type { FabricNetwork } from "../harness/network.js";
+import type { FabricPeer } from "../harness/peer.js";
+import { bothSeats, quickMembership, type Scenario } from "../harness/scenario.js";
+import { mspIdOf, org3, twoOrganizations } from "../harness/shape.js";
+import { until } from "../harness/until.js";
+import { waitForView } from "../harness/views.js";
+
+const viewPatienceMs = 30_000;
+const electionPatienceMs = 60_000;
+
+const quickElection = {
+  ...quickMembership,
+  CORE_PEER_GOSSIP_USELEADERELECTION: "true",
+  CORE_PEER_GOSSIP_ORGLEADER: "false",
+  CORE_PEER_GOSSIP_ELECTION_STARTUPGRACEPERIOD: "5s",
+  CORE_PEER_GOSSIP_ELECTION_LEADERALIVETHRESHOLD: "4s",
+  CORE_PEER_GOSSIP_ELECTION_LEADERELECTIONDURATION: "2s",
+};
+
+/** As Fabric's metric says, which our node does not have: it never leads here. */
+async function isLeader({ channel }: FabricNetwork, peer: FabricPeer): Promise<boolean> {
+  return (await peer.metrics()).includes(`\ngossip_leader_election_leader{channel="${channel}"} 1\n`);
+}
+
+async function leaderAmong(network: FabricNetwork, peers: readonly FabricPeer[]): Promise<FabricPeer> {
+  const question = async () => {
+    const leads = await Promise.all(peers.map((peer) => isLeader(network, peer)));
+    const leaders = peers.filter((_, index) => leads[index]);
+    return leaders.length === 1 && leaders[0];
+  };
+  return await until("a single leader", question, electionPatienceMs);
+}
+
+export const leadership: readonly Scenario[] = [
+  {
+    name: "beside Go peers that elect their leader it follows whoever that is",
+    shape: twoOrganizations,
+    seats: bothSeats,
+    peerEnv: quickElection,
+    async run(stage) {
+      const { network } = stage;
+      const [first, second, seat] = [network.peer("Org1", 0), network.peer("Org1", 1), network.peer("Org1", 2)];
+      const all = [first, second, seat];
+      const bootstrap = all;
+      await network.startOrderers();
+      await first.start({ bootstrap });
+      await second.start({ bootstrap });
+      const leader = await leaderAmong(network, [first, second]);
+      await stage.sit(seat, { bootstrap });
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+      const rest = all.filter((peer) => peer !== leader);
+      await network.submit(5);
+      await network.settled(all, 6);
+      if (stage.seat === "ours") await knowsLeader(seat, leader);
+
+      await leader.kill();
+      const next = await leaderAmong(network, rest);
+      await network.submit(5);
+      const height = await network.settled(rest, 11);
+      if (stage.seat === "ours") await knowsLeader(seat, next);
+      await leader.start({ bootstrap });
+      await waitForView(all, all, { patienceMs: viewPatienceMs, height });
+      await leaderAmong(network, all);
+      await network.submit(5);
+      await expectOrderedBlocks(network, seat, await network.settled(all, 16));
+    },
+  },
+  {
+    name: "leading an organization that came later, it begins with a block 0 in which that is not",
+    shape: { ...twoOrganizations, later: [org3] },
+    seats: bothSeats,
+    peerEnv: quickMembership,
+    async run(stage) {
+      const { network } = stage;
+      const [a, b] = [network.peer("Org1", 0), network.peer("Org2", 0)];
+      const seat = network.peer("Org3", 0);
+      const before = [a, b];
+      const all = [...before, seat];
+      await network.startOrderers();
+      for (const peer of before) await peer.start({ leader: true });
+      await network.submit(3);
+      await network.settled(before, 4);
+      const group = await organizationGroup(network, "Org3");
+      await updateConfig(network, [a, b], ({ channel_group }) => {
+        const application = channel_group.groups["Application"];
+        if (application !== undefined) application.groups[mspIdOf("Org3")] = group;
+      });
+      await network.submit(3);
+      await network.settled(before, 8);
+      await stage.sit(seat, { leader: true });
+      await network.settled(all, 8);
+      await network.submit(3);
+      const height = await network.settled(all, 11);
+      await waitForView(all, all, { patienceMs: viewPatienceMs, height });
+      await expectOrderedBlocks(network, seat, height);
+    },
+  },
+];
+
+/** Of our node: it has heard this peer, and no other, declare itself leader. */
+async function knowsLeader(peer: FabricPeer, leader: FabricPeer): Promise<void> {
+  let seen: readonly string[] = [];
+  const question = async () => {
+    seen = (await peer.channel()).leaders.map(({ pkiId }) => pkiId);
+    return seen.length === 1 && seen[0] === pkiIdOfPeer(leader);
+  };
+  await until(`${peer.name} to know ${leader.name} as leader`, question, electionPatienceMs, () => seen.join(", "));
+  expect((await peer.channel()).leader).toBe(false);
+}
