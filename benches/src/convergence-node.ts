@@ -52,12 +52,16 @@ function reached(at: number, isDone: () => boolean): Promise<number> {
   });
 }
 
-function usage(node: GossipNode): Report {
+function cpuMs(): number {
   const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function usage(node: GossipNode): Report {
   const io = readFileSync("/proc/self/io", "utf8");
   return {
     type: "usage",
-    cpuMs: (user + system) / 1000,
+    cpuMs: cpuMs(),
     rssBytes: process.memoryUsage.rss(),
     readBytes: Number(/rchar: (\d+)/.exec(io)?.[1]),
     writtenBytes: Number(/wchar: (\d+)/.exec(io)?.[1]),
@@ -71,6 +75,7 @@ let transport: Awaited<ReturnType<typeof openTransport>>;
 let node: GossipNode;
 
 async function start({ at, peers, bootstrap, anchors }: Extract<Command, { type: "start" }>): Promise<void> {
+  const before = cpuMs();
   const { identity, crypto } = trust;
   node = await createNode({
     identity,
@@ -93,7 +98,7 @@ async function start({ at, peers, bootstrap, anchors }: Extract<Command, { type:
     reached(at, () => node.members.length === others),
     reached(at, () => channel.members.length === others),
   ]);
-  report({ type: "converged", membersMs, channelMs });
+  report({ type: "converged", membersMs, channelMs, cpuMs: cpuMs() - before, connections: node.connections.length });
 }
 
 process.on("message", (command: Command) => {

@@ -37,8 +37,15 @@ export type Command =
 export type Report =
   | { readonly type: "listening"; readonly endpoint: string }
   /** Milliseconds from the start command until every other process was a member, and a member of the channel. */
-  | { readonly type: "converged"; readonly membersMs: number; readonly channelMs: number }
+  | ({ readonly type: "converged"; readonly membersMs: number; readonly channelMs: number } & Effort)
   | ({ readonly type: "usage" } & Usage);
+
+/** What it took a peer to know everybody. */
+export interface Effort {
+  /** Since the start command. */
+  readonly cpuMs: number;
+  readonly connections: number;
+}
 
 /** What the process has used since it began. */
 export interface Usage {

@@ -52,7 +52,10 @@ const settleMs = 15_000;
 const patienceMs = 120_000;
 
 const scratch = mkdtempSync(join(tmpdir(), "gossip-convergence-"));
-process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+process.on("exit", () => {
+  if (process.env["KEEP"]) console.error(scratch);
+  else rmSync(scratch, { recursive: true, force: true });
+});
 const authority = await createTlsAuthority({ name: "bench-ca" });
 const issueTrust = given.trust === "fabric" ? await fabricTrust() : ed25519Trust;
 
@@ -164,6 +167,9 @@ interface Round {
   /** Of the last peer. */
   readonly membersMs: number;
   readonly channelMs: number;
+  /** Mean over all peers. */
+  readonly cpuMs: number;
+  readonly connections: number;
   readonly idle?: Idle;
 }
 
@@ -193,6 +199,8 @@ async function runRound(count: number, config: GossipOptions, withIdle: boolean)
   return {
     membersMs: Math.max(...converged.map(({ membersMs }) => membersMs)),
     channelMs: Math.max(...converged.map(({ channelMs }) => channelMs)),
+    cpuMs: mean(converged.map(({ cpuMs }) => cpuMs)),
+    connections: mean(converged.map(({ connections }) => connections)),
     ...(idle && { idle }),
   };
 }
@@ -212,8 +220,8 @@ async function measureIdle(peers: readonly Peer[]): Promise<Idle> {
   await delay(idleSeconds * 1000);
   const after = await usages();
   const seconds = (performance.now() - from) / 1000;
-  const mean = (of: (now: Usage, then: Usage) => number) =>
-    after.reduce((sum, now, index) => sum + of(now, before[index] as Usage), 0) / peers.length;
+  const meanOf = (of: (now: Usage, then: Usage) => number) =>
+    mean(after.map((now, index) => of(now, before[index] as Usage)));
   const drops = new Map<string, number>();
   after.forEach((now, index) => {
     for (const [reason, dropped] of now.drops) {
@@ -222,14 +230,15 @@ async function measureIdle(peers: readonly Peer[]): Promise<Idle> {
     }
   });
   return {
-    cpuPercent: mean((now, then) => now.cpuMs - then.cpuMs) / seconds / 10,
-    readKbPerS: mean((now, then) => now.readBytes - then.readBytes) / seconds / 1000,
-    writtenKbPerS: mean((now, then) => now.writtenBytes - then.writtenBytes) / seconds / 1000,
-    rssMib: mean((now) => now.rssBytes) / 2 ** 20,
+    cpuPercent: meanOf((now, then) => now.cpuMs - then.cpuMs) / seconds / 10,
+    readKbPerS: meanOf((now, then) => now.readBytes - then.readBytes) / seconds / 1000,
+    writtenKbPerS: meanOf((now, then) => now.writtenBytes - then.writtenBytes) / seconds / 1000,
+    rssMib: meanOf((now) => now.rssBytes) / 2 ** 20,
     drops,
   };
 }
 
+const mean = (list: readonly number[]) => list.reduce((sum, one) => sum + one, 0) / list.length;
 const median = (list: readonly number[]) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] as number;
 const digits = (value: number, count: number) => Number(value.toFixed(count));
 
@@ -249,13 +258,16 @@ for (const size of sizes) {
       if (config === undefined) throw new Error(`expected profiles of ${[...profiles.keys()]}, got ${name}`);
       const result = await runRound(size, config, size === largest && round === 0 && idleSeconds > 0);
       results.get(name)?.push(result);
-      process.stderr.write(`${size} ${name}: ${result.membersMs.toFixed(0)} ${result.channelMs.toFixed(0)} ms\n`);
+      const { membersMs, channelMs, cpuMs, connections } = result;
+      const figures = `${membersMs.toFixed(0)} ms, ${channelMs.toFixed(0)} ms, CPU ${cpuMs.toFixed(0)} ms, connections ${connections.toFixed(1)}`;
+      process.stderr.write(`${size} ${name}: ${figures}\n`);
     }
   }
   const row: Record<string, number> = { peers: size };
   for (const [name, list] of results) {
     row[`${name}: members, ms`] = Math.round(median(list.map(({ membersMs }) => membersMs)));
     row[`${name}: channel, ms`] = Math.round(median(list.map(({ channelMs }) => channelMs)));
+    row[`${name}: CPU of a peer, ms`] = Math.round(median(list.map(({ cpuMs }) => cpuMs)));
     const idle = list[0]?.idle;
     if (idle === undefined) continue;
     idleRows.push({

@@ -105,6 +105,8 @@ export interface Comm {
   /** Closes the connection to a PKI-ID, if any; a later send dials again. */
   disconnect(pkiId: PkiId, detail: string): void;
   readonly connections: readonly ConnectionView[];
+  /** Whether the peer is connected, or about to be: what is sent to it needs no further dial. */
+  isLinked(pkiId: PkiId): boolean;
   /** Closes connections in order, then the transport. Idempotent. */
   close(): Promise<void>;
 }
@@ -206,6 +208,10 @@ class StreamComm implements Comm {
 
   get connections(): readonly ConnectionView[] {
     return this.#table.connections;
+  }
+
+  isLinked(pkiId: PkiId): boolean {
+    return this.#table.isLinked(pkiId);
   }
 
   send(peer: RemotePeer, envelope: Envelope, lane: Lane = "control"): void {

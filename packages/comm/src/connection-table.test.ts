@@ -552,6 +552,19 @@ describe("ConnectionTable", () => {
     });
   });
 
+  it("a peer is linked while it is dialled or connected", () => {
+    const driven = new Driven();
+    const isLinked = () => driven.table.isLinked(large.pkiId);
+    expect(isLinked()).toBe(false);
+    driven.send(large, "one");
+    expect(isLinked()).toBe(true);
+    driven.dialled(1, large.pkiId);
+    expect(isLinked()).toBe(true);
+    driven.step({ type: "disconnect", pkiId: large.pkiId, detail: "enough" });
+    driven.step({ type: "ended", stream: 1, ok: true, detail: "closed" });
+    expect(isLinked()).toBe(false);
+  });
+
   describe("the bound on connections", () => {
     const peers = ["a1", "a2", "a3"].map((id) => pkiId(id));
 

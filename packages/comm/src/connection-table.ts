@@ -515,6 +515,12 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
     return this.#peers.get(this.#peers.keyOf(peer))?.pkiId ?? peer.pkiId;
   }
 
+  /** Whether the peer is connected, or about to be: what is sent to it needs no further dial. */
+  isLinked(pkiId: PkiId): boolean {
+    const peer = this.#peers.get(pkiId);
+    return peer !== undefined && (peer.dial !== undefined || isConnected(peer));
+  }
+
   /** How many peers have an open connection. */
   get connectedPeers(): number {
     return this.#connectedPeers;

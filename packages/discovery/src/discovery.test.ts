@@ -15,15 +15,17 @@ interface SetupOptions {
   readonly config?: Partial<DiscoveryConfig>;
   readonly disclosure?: Disclosure;
   readonly endpoint?: string;
+  readonly isLinked?: (pkiId: PkiId) => boolean;
 }
 
 /** A machine, and the ways to drive it that tests need. */
-function setup({ config = {}, disclosure = everything, endpoint = "self.external:7051" }: SetupOptions = {}) {
+function setup({ config = {}, disclosure = everything, endpoint, isLinked }: SetupOptions = {}) {
   const discovery = new Discovery({
-    self: { pkiId: self, endpoint, internalEndpoint: "self:7051" },
+    self: { pkiId: self, endpoint: endpoint ?? "self.external:7051", internalEndpoint: "self:7051" },
     incarnation: nanos,
     config,
     disclosure,
+    ...(isLinked && { isLinked }),
     random: seededRandom(1),
   });
   let now = 0;
@@ -300,14 +302,21 @@ describe("Discovery beats", () => {
     expect(heartbeats).toEqual([5, 10, 15, 20]);
   });
 
-  test("Discovery tells news at most once per news interval", () => {
+  test("4.30: tells news at most once per news interval, and ever more rarely while it goes on", () => {
     const { push, pass } = setup();
     expect(ofType(push("alice", 1n), "send-alive")).toHaveLength(1);
     expect(ofType(push("bob", 1n), "send-alive")).toHaveLength(0);
     expect(ofType(push("carol", 1n), "send-alive")).toHaveLength(0);
     expect(ofType(pass(249), "send-alive")).toHaveLength(0);
     expect(ofType(pass(1), "send-alive")).toHaveLength(1);
+    push("dave", 1n);
+    expect(ofType(pass(499), "send-alive")).toHaveLength(0);
+    expect(ofType(pass(1), "send-alive")).toHaveLength(1);
     expect(ofType(pass(4_999), "send-alive")).toHaveLength(0);
+    expect(ofType(pass(1), "send-alive")).toHaveLength(1);
+    // The news is over.
+    push("erin", 1n);
+    expect(ofType(pass(250), "send-alive")).toHaveLength(1);
   });
 
   test("Discovery in a large network leaves news to the period, where a heartbeat costs more", () => {
@@ -319,14 +328,40 @@ describe("Discovery beats", () => {
     expect(ofType(pass(1), "send-alive")).toHaveLength(1);
   });
 
-  test("Discovery asks for membership soon after meeting somebody, then ever less often, up to the period", () => {
-    const { push, pass } = setup();
-    push("alice", 1n);
+  /** When it asked, with `during` called every 10 ms. */
+  function timesOfAsking(until: number, { pass }: ReturnType<typeof setup>, during: (ms: number) => void = () => {}) {
     const at: number[] = [];
-    for (let ms = 10; ms <= 20_000; ms += 10) {
+    for (let ms = 10; ms <= until; ms += 10) {
       if (ofType(pass(10), "request-membership").length > 0) at.push(ms);
+      during(ms);
     }
-    expect(at).toEqual([250, 750, 1_750, 3_750, 7_750, 11_750, 15_750, 19_750]);
+    return at;
+  }
+
+  test("4.31: asks for membership soon after meeting somebody, then ever less often, twice per expiration at least", () => {
+    const peers = setup({ config: { aliveExpirationTimeoutMs: 60_000 } });
+    peers.push("alice", 1n);
+    expect(timesOfAsking(80_000, peers)).toEqual([250, 750, 1_750, 3_750, 7_750, 15_750, 31_750, 61_750]);
+  });
+
+  test("4.31: asks once per period again when somebody comes up, and when it was not pushes that told of others", () => {
+    const peers = setup({ config: { aliveExpirationTimeoutMs: 60_000 } });
+    peers.push("alice", 1n);
+    const asked = timesOfAsking(40_000, peers, (ms) => {
+      if (ms === 16_000) peers.push("bob", 1n);
+      if (ms !== 20_500) return;
+      const newer = aliveOf("bob", { sequence: 2n, internalEndpoint: "bob:7051" });
+      peers.step({ type: "membership-response", from: alice, nonce: 0n, alive: [newer], dead: [] });
+    });
+    expect(asked).toEqual([250, 750, 1_750, 3_750, 7_750, 15_750, 20_000, 28_000, 32_000, 40_000]);
+  });
+
+  test("4.31: in haste asks one that is connected, if there is one, and later everybody in turn", () => {
+    const { push, pass } = setup({ isLinked: (pkiId) => pkiId === alice, config: { pullPeerNum: 2 } });
+    for (const name of ["alice", "bob", "carol"]) push(name, 1n);
+    const to = ofType(pass(16_000), "request-membership").map((request) => request.to.map(({ pkiId }) => pkiId));
+    expect(to.slice(0, 4)).toEqual([[alice], [alice], [alice], [alice]]);
+    expect(new Set(to.slice(4).flat())).toEqual(new Set([alice, bob, carol]));
   });
 
   test("Discovery asks each member in turn, pullPeerNum at a time, with one record for all", () => {

@@ -79,10 +79,17 @@ export interface DiscoveryOptions {
   readonly random: Random;
   /** Who may learn whom; the default tells nobody anything but ourselves, without the secret. */
   readonly disclosure?: Disclosure;
+  /**
+   * Whether the peer can be told something without a dial. In haste only such members are asked, if there are any.
+   * @default nobody
+   */
+  readonly isLinked?: (pkiId: PkiId) => boolean;
 }
 
 /** Members up to which news travels at `newsIntervalMs`; beyond, the pace falls as the cost of a heartbeat rises. */
 const smallNetwork = 8;
+/** Part of the members that pushes do not reach each time, by chance. */
+const fewRefreshed = 0.25;
 
 type TimerName = "heartbeat" | "sync" | "probe" | "check" | ContactTimer;
 
@@ -108,14 +115,18 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
 
   #lastHeartbeat = Number.NEGATIVE_INFINITY;
   #lastSync = Number.NEGATIVE_INFINITY;
+  /** Distance to the next heartbeat that news causes: short at first, for the sooner it comes, the less it has to tell. */
+  #newsDelay: Millis;
   /** Distance to the next sync round: short at first, when every round brings news. */
   #syncDelay: Millis;
+  /** Members whose newer message came by a response since the last round, and not by a push. */
+  #refreshed = 0;
   #wasAlone = true;
   #hasNews = false;
   #wantsSync = false;
 
   /** @throws GossipError `invalid-config` or `invalid-argument` naming what was expected and what came. */
-  constructor({ self, incarnation, config: given, random, disclosure }: DiscoveryOptions) {
+  constructor({ self, incarnation, config: given, random, disclosure, isLinked }: DiscoveryOptions) {
     const config = resolveDiscoveryConfig(given);
     const turn = this.#turn;
     const own = new OwnRecord(self, incarnation, config, turn);
@@ -135,6 +146,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
       table,
       own,
       disclosure: disclosure ?? ((_, subject) => (subject.pkiId === self.pkiId ? "public" : "nothing")),
+      isLinked: isLinked ?? (() => false),
     });
     this.#table = table;
     this.#exchange = exchange;
@@ -150,6 +162,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     this.#probes = new Probes({ config, random, turn, table, own, exchange });
     this.#successions = new Successions({ config, turn, table, own });
     this.#syncDelay = config.newsIntervalMs;
+    this.#newsDelay = config.newsIntervalMs;
   }
 
   get deadline(): Millis {
@@ -221,6 +234,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     if (change === "learned" || change === "resurrected") this.#memberUp(member, change);
     else if (change === "updated") this.#turn.say({ type: "member-updated", member });
     else if (change === "reported") this.#turn.say({ type: "member-down", member, cause: "reported" });
+    if (change === "refreshed" && path === "alive-entry") this.#refreshed++;
     if (change !== "none" && change !== "refreshed") this.#successions.check(member);
     if (forward) this.#turn.say({ type: "forward-alive", alive, except: from });
   }
@@ -270,6 +284,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
   }
 
   #memberDown(down: MemberDown): void {
+    this.#shortenSync();
     this.#turn.say(down);
     this.#turn.say({ type: "disconnect", pkiId: down.member.pkiId, reason: "member-down" });
   }
@@ -320,8 +335,9 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
         this.#syncDelay = Math.min(newsIntervalMs, pullIntervalMs);
         this.#timers.set("sync", this.#nextTick(this.#syncDelay));
       }
-      if (this.#hasNews) this.#soon("heartbeat", this.#lastHeartbeat, () => this.#sendHeartbeat());
-      if (this.#wantsSync) this.#soon("sync", this.#lastSync, () => this.#sync());
+      if (this.#hasNews) this.#shortenSync();
+      if (this.#hasNews) this.#soon("heartbeat", this.#lastHeartbeat, this.#newsDelay, () => this.#sendHeartbeat());
+      if (this.#wantsSync) this.#soon("sync", this.#lastSync, newsIntervalMs, () => this.#sync());
       if (this.#timers.at("heartbeat") === undefined) {
         this.#timers.set("heartbeat", this.#nextTick(aliveTimeIntervalMs));
       }
@@ -336,10 +352,10 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
   }
 
   /** Does it now or, when the last time is too recent, as soon as that is over; never later than planned. */
-  #soon(timer: "heartbeat" | "sync", last: Millis, act: () => void): void {
+  #soon(timer: "heartbeat" | "sync", last: Millis, delay: Millis, act: () => void): void {
     const { newsIntervalMs, aliveTimeIntervalMs } = this.#config;
     if (newsIntervalMs === Number.POSITIVE_INFINITY) return;
-    const gap = Math.min(newsIntervalMs * Math.max(1, this.#table.aliveCount / smallNetwork), aliveTimeIntervalMs);
+    const gap = Math.min(delay * Math.max(1, this.#table.aliveCount / smallNetwork), aliveTimeIntervalMs);
     const at = last + gap;
     if (at <= this.#turn.now) act();
     else if (at < (this.#timers.at(timer) ?? Number.POSITIVE_INFINITY)) this.#timers.set(timer, at);
@@ -352,21 +368,40 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     return startedAt + (Math.floor((this.#turn.now - startedAt) / delay) + 1) * delay;
   }
 
+  /** A view that changes is compared with others more often. */
+  #shortenSync(): void {
+    const { pullIntervalMs } = this.#config;
+    if (this.#syncDelay <= pullIntervalMs) return;
+    this.#syncDelay = pullIntervalMs;
+    const at = this.#turn.now + pullIntervalMs;
+    if (at < (this.#timers.at("sync") ?? Number.POSITIVE_INFINITY)) this.#timers.set("sync", at);
+  }
+
   #timerOnce(timer: TimerName, delay: Millis): void {
     if (this.#timers.at(timer) === undefined) this.#timers.set(timer, this.#turn.now + delay);
   }
 
   #sendHeartbeat(): void {
+    const { aliveTimeIntervalMs, newsIntervalMs } = this.#config;
+    const isEarly = this.#turn.now < this.#lastHeartbeat + aliveTimeIntervalMs;
+    this.#newsDelay = isEarly ? Math.min(2 * this.#newsDelay, aliveTimeIntervalMs) : newsIntervalMs;
     this.#lastHeartbeat = this.#turn.now;
-    this.#timers.set("heartbeat", this.#turn.now + this.#config.aliveTimeIntervalMs);
+    this.#timers.set("heartbeat", this.#turn.now + aliveTimeIntervalMs);
     this.#turn.say({ type: "send-alive", self: this.#own.next() });
   }
 
   #sync(): void {
+    const { pullIntervalMs, aliveExpirationTimeoutMs, newsIntervalMs } = this.#config;
+    const isInHaste = this.#syncDelay < pullIntervalMs;
+    const isByClock = newsIntervalMs === Number.POSITIVE_INFINITY;
+    // Views are also how those learn of us whom our heartbeats do not reach; where those are many, it must not be rare.
+    const isQuiet = !isByClock && this.#refreshed <= this.#table.aliveCount * fewRefreshed;
+    const longest = isInHaste || !isQuiet ? pullIntervalMs : Math.max(aliveExpirationTimeoutMs / 2, pullIntervalMs);
+    this.#refreshed = 0;
     this.#lastSync = this.#turn.now;
-    this.#syncDelay = Math.min(2 * this.#syncDelay, this.#config.pullIntervalMs);
+    this.#syncDelay = Math.min(2 * this.#syncDelay, longest);
     this.#timers.set("sync", this.#turn.now + this.#syncDelay);
-    this.#exchange.askSome();
+    this.#exchange.askSome(isInHaste);
   }
 
   // Queries

@@ -1,5 +1,5 @@
 import { type PkiId, readInternalEndpoint } from "@gossip/proto";
-import type { Random } from "@gossip/runtime";
+import { type Random, sample } from "@gossip/runtime";
 import { Asked } from "./asked.js";
 import type { DiscoveryConfig } from "./config.js";
 import type { Disclosure } from "./disclosure.js";
@@ -20,6 +20,7 @@ export interface ExchangeOptions {
   readonly table: MemberTable;
   readonly own: OwnRecord;
   readonly disclosure: Disclosure;
+  readonly isLinked: (pkiId: PkiId) => boolean;
 }
 
 /** Membership requests, ours and those of others, and which responses are awaited (page 04 §8.3 to §8.5, §10). */
@@ -53,10 +54,15 @@ export class Exchange {
     turn.say({ type: "request-membership", to, nonce, self: own.next() });
   }
 
-  /** Asks some alive members for their view: those that may learn of us, in turn (§19.12, §19.14). */
-  askSome(): void {
-    const eligible = this.#options.table.alive.filter((member) => this.targetOf(member) !== undefined);
-    const partners = this.#partners.next(eligible, this.#options.config.pullPeerNum);
+  /**
+   * Asks some alive members for their view: those that may learn of us, in turn (§19.12, §19.14). In haste only those that
+   * can be asked without a dial, if there are any.
+   */
+  askSome(isInHaste: boolean): void {
+    const { table, config, random, isLinked } = this.#options;
+    const eligible = table.alive.filter((member) => this.targetOf(member) !== undefined);
+    const linked = isInHaste ? eligible.filter(({ pkiId }) => isLinked(pkiId)) : [];
+    const partners = linked.length > 0 ? sample(random, linked, 1) : this.#partners.next(eligible, config.pullPeerNum);
     const to = partners.flatMap((member) => this.targetOf(member) ?? []);
     if (to.length > 0) this.request(to, noNonce);
   }

@@ -35,6 +35,7 @@ interface Setup {
 function setUp(
   overrides: Partial<ChannelGossipOptions["config"]> = {},
   invisible: PkiId[] = [hidden],
+  linked: PkiId[] = [],
   afterSequence = 0n,
 ): Setup {
   const alive = new Set([own, foreign, outsider, hidden]);
@@ -50,6 +51,7 @@ function setUp(
       alive,
       knows: (id) => known.has(id),
       isVisible: (id) => !invisible.includes(id),
+      isLinked: (id) => linked.includes(id),
       orgOf: (id) => orgs.get(id),
     },
     config: {
@@ -96,6 +98,27 @@ describe("ChannelGossip", () => {
     expect(types(started)).toEqual(["sign", "request"]);
     expect(started[0]).toMatchObject({ properties: { ledgerHeight: 1n, leftChannel: false, chaincodes: [] } });
     expect(types(sign(machine, started, 0))).toEqual(["publish"]);
+  });
+
+  test("7.21: publishes a change at once, further ones ever more rarely, and at once again when there was a pause", () => {
+    const { machine } = setUp({ requestStateInfoIntervalMs: 60_000, sweepIntervalMs: 60_000 });
+    sign(machine, machine.step({ type: "start" }, 0), 0);
+    const published: number[] = [];
+    let height = 1n;
+    const note = (outputs: readonly ChannelGossipOutput[], now: number) => {
+      if (types(outputs).includes("sign")) published.push(now);
+      sign(machine, outputs, now);
+    };
+    // A block every 50 ms for five seconds.
+    for (let now = 1000; now <= 8000; now += 10) {
+      if (machine.deadline <= now) note(machine.step(wake, now), now);
+      if (now % 50 === 0 && now < 6000) note(machine.step({ type: "height", height: ++height }, now), now);
+    }
+    expect(published).toEqual([1000, 1250, 1750, 2750, 3750, 4750, 5750, 6750]);
+    note(machine.step({ type: "height", height: ++height }, 8000), 8000);
+    note(machine.step({ type: "height", height: ++height }, 8100), 8100);
+    expect(published.slice(8)).toEqual([8000]);
+    expect(machine.deadline).toBe(8250);
   });
 
   test("7.36: by the clock, publishes and asks when the tick comes and somebody is alive, whatever happens meanwhile", () => {
@@ -232,48 +255,91 @@ describe("ChannelGossip", () => {
     expect(setUp().machine.step({ type: "pull-request", from: own }, 0)).toMatchObject([{ elements: [] }]);
   });
 
-  test("7.22: a newcomer is asked soon, and told of us, and nobody else is", () => {
+  describe("members that come up", () => {
+    const start = (machine: ChannelGossip) => sign(machine, machine.step({ type: "start" }, 0), 0);
+
+    test("7.22: who was alone publishes for those who came, once", () => {
+      const { machine, alive } = setUp();
+      alive.clear();
+      start(machine);
+      for (const pkiId of [own, foreign]) {
+        alive.add(pkiId);
+        machine.step({ type: "member-up", pkiId }, 1000);
+      }
+      expect(machine.deadline).toBe(1250);
+      expect(machine.step(wake, 1250)).toMatchObject([{ type: "publish", info: { message: { pkiId: self } } }]);
+      machine.step({ type: "member-up", pkiId: hidden }, 1300);
+      expect(types(machine.step(wake, 1550))).not.toContain("publish");
+    });
+
+    test("7.22: a newcomer that needs no dial is told of us, and nobody else is", () => {
+      const { machine } = setUp({}, [hidden], [own, outsider, hidden]);
+      start(machine);
+      machine.step(wake, 4000);
+      for (const pkiId of [own, foreign, outsider]) machine.step({ type: "member-up", pkiId }, 4100);
+      expect(machine.step(wake, 4350)).toMatchObject([{ type: "tell", to: [own], info: { message: { pkiId: self } } }]);
+    });
+
+    test("7.22: one that needs no dial is asked for what is lacking, after twice the time each, four times in all", () => {
+      const { machine } = setUp({ requestStateInfoIntervalMs: 60_000 }, [hidden], [foreign]);
+      start(machine);
+      machine.step(wake, 4000);
+      machine.step({ type: "member-up", pkiId: own }, 5000);
+      const asked: number[] = [];
+      while (machine.deadline < 20_000) {
+        const now = machine.deadline;
+        for (const output of machine.step(wake, now)) {
+          if (output.type !== "request") continue;
+          expect(output.to).toEqual([foreign]);
+          asked.push(now);
+        }
+      }
+      expect(asked).toEqual([5500, 6500, 8500, 12_500]);
+    });
+
+    test("7.22: nobody is asked for who told of itself, or is gone, and once for who came back", () => {
+      const { machine, alive } = setUp({ requestStateInfoIntervalMs: 60_000 });
+      start(machine);
+      machine.step(wake, 4000);
+      machine.step({ type: "member-up", pkiId: own }, 5000);
+      machine.step({ type: "member-up", pkiId: foreign }, 5000);
+      machine.step({ type: "state-info", info: info(own, 1n), from: own }, 5100);
+      alive.delete(foreign);
+      const quiet = [5250, 5500].flatMap((now) => machine.step(wake, now));
+      expect(quiet.filter(({ type }) => type === "request")).toEqual([]);
+      // What is held may be from before it went, and may be all there is.
+      machine.step({ type: "member-up", pkiId: own }, 6000);
+      expect(types([6250, 6500, 7500].flatMap((now) => machine.step(wake, now)))).toEqual(["request"]);
+    });
+
+    test("7.22: members that come and go do not make it publish", () => {
+      const { machine } = setUp({}, [hidden], [own]);
+      start(machine);
+      machine.step({ type: "member-up", pkiId: foreign }, 100);
+      machine.step(wake, 350);
+      const outputs: ChannelGossipOutput[] = [];
+      for (let now = 400; now < 3500; now += 300) {
+        outputs.push(...machine.step({ type: "member-up", pkiId: own }, now), ...machine.step(wake, now + 250));
+      }
+      expect(new Set(types(outputs))).toEqual(new Set(["tell", "request"]));
+    });
+  });
+
+  test("7.22: asks by the clock, less often as long as the answers bring nothing, and more often when they do", () => {
     const { machine } = setUp();
     sign(machine, machine.step({ type: "start" }, 0), 0);
-    machine.step({ type: "member-up", pkiId: own }, 1000);
-    machine.step({ type: "member-up", pkiId: outsider }, 1000);
-    expect(machine.deadline).toBe(1250);
-    expect(machine.step({ type: "wake" }, 1250)).toMatchObject([
-      { type: "tell", to: [own], info: { message: { pkiId: self } } },
-      { type: "request", to: [own] },
-    ]);
-    expect(machine.deadline).toBe(4000);
-  });
-
-  test("a newcomer whose state info is held is not asked; one that is gone again is neither asked nor told", () => {
-    const { machine, alive } = setUp();
-    sign(machine, machine.step({ type: "start" }, 0), 0);
-    machine.step({ type: "state-info", info: info(own, 1n), from: own }, 0);
-    machine.step({ type: "member-up", pkiId: own }, 1000);
-    machine.step({ type: "member-up", pkiId: foreign }, 1000);
-    alive.delete(foreign);
-    expect(machine.step({ type: "wake" }, 1250)).toMatchObject([{ type: "tell", to: [own] }]);
-  });
-
-  test("7.22: of many newcomers all are told at once, and a few at a time are asked", () => {
-    const { machine } = setUp({ pullPeerNum: 1 });
-    sign(machine, machine.step({ type: "start" }, 0), 0);
-    for (const pkiId of [own, foreign, hidden]) machine.step({ type: "member-up", pkiId }, 1000);
-    expect(machine.step({ type: "wake" }, 1250)).toMatchObject([{ to: [own, foreign, hidden] }, { to: [own] }]);
-    expect(machine.step({ type: "wake" }, 1500)).toMatchObject([{ type: "request", to: [foreign] }]);
-    expect(machine.step({ type: "wake" }, 1750)).toMatchObject([{ type: "request", to: [hidden] }]);
-    expect(machine.deadline).toBe(4000);
-  });
-
-  test("members that come and go do not make it publish", () => {
-    const { machine } = setUp();
-    sign(machine, machine.step({ type: "start" }, 0), 0);
-    const outputs: ChannelGossipOutput[] = [];
-    for (let now = 300; now < 3000; now += 300) {
-      outputs.push(...machine.step({ type: "member-up", pkiId: own }, now));
-      outputs.push(...machine.step({ type: "wake" }, now + 250));
-    }
-    expect(new Set(types(outputs))).toEqual(new Set(["tell", "request"]));
+    const asked: number[] = [];
+    const until = (end: number) => {
+      while (machine.deadline <= end) {
+        const now = machine.deadline;
+        if (types(machine.step(wake, now)).includes("request")) asked.push(now);
+      }
+    };
+    until(50_000);
+    expect(asked.splice(0)).toEqual([4000, 8000, 16_000, 32_000, 48_000]);
+    machine.step({ type: "snapshot", elements: [info(own, 1n)], from: own }, 50_000);
+    until(60_000);
+    expect(asked).toEqual([54_000, 58_000]);
   });
 
   test("asks for its signature again when none came", () => {
@@ -283,7 +349,7 @@ describe("ChannelGossip", () => {
     const again = machine.step({ type: "wake" }, 8000);
     expect(types(again)).toContain("sign");
     sign(machine, again, 8000);
-    expect(types(machine.step({ type: "wake" }, 12_000))).toEqual(["request"]);
+    expect(types(machine.step({ type: "wake" }, 16_000))).toEqual(["request"]);
   });
 
   test("a height that grew while the signature was made is published next", () => {
@@ -336,7 +402,7 @@ describe("ChannelGossip", () => {
   });
 
   test("7.35: goes on with larger sequences after an earlier stay", () => {
-    const { machine } = setUp({}, [hidden], 5_000n);
+    const { machine } = setUp({}, [hidden], [], 5_000n);
     const [signing] = machine.step({ type: "start" }, 0);
     expect(signing).toMatchObject({ time: { incarnation: 1000n, sequence: 5_001n } });
     expect(machine.sequence).toBe(5_001n);

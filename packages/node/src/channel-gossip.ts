@@ -6,12 +6,13 @@
  * blocks: only members whose state info we hold are pushed to.
  *
  * States: our own properties are clean (signed and published) or dirty. They become dirty by `height`, are signed
- * through the outputs `sign`, and clean when `signed` comes back with the height of now. A newcomer is waiting until it
- * was told of us, and asked if we lack its state info. Leaving ends it: one last state info says so, and then nothing more.
+ * through the outputs `sign`, and clean when `signed` comes back with the height of now. A member that came up is lacking
+ * until a state info of it comes, or it was asked for a few times. Leaving ends it: one last state info says so, and then
+ * nothing more.
  *
- * Timers: `publish` (a dirty state info waits until `minPublishGapMs` lie between two, and is signed again after
- * `publishStateInfoIntervalMs` if that failed), `request` (state-info pull requests), `greet` (newcomers, together),
- * `sweep` (forget members that discovery no longer knows).
+ * Timers: `publish` (a dirty state info waits until `minPublishGapMs` lie between two, more in a row, and is signed again after
+ * `publishStateInfoIntervalMs` if that failed), `request` (state-info pull requests), `greet` (those who came up, together),
+ * `ask` (for what is lacking, less and less often), `sweep` (forget members that discovery no longer knows).
  *
  * Invariants: at most one state info per PKI-ID, never older than one held before, and of an organization of the channel;
  * our own sequence always grows.
@@ -19,8 +20,9 @@
  * Deviations from the reference: a change is published as soon as the gap allows rather than on the next tick, and
  * signed even when nobody is alive, so that our own view is never stale (§16 items 7, 8); members that left are not
  * eligible (§16 item 9); one bad element does not hide the rest of a snapshot (§16 item 6); to a foreign organization
- * go only its own subjects and those of ours that show themselves, us included (§16 item 6); large snapshots are cut (page 01 §14 item 5); a new member is asked
- * soon and told of us, it alone: a publication would be forwarded by everybody to everybody, for each member that comes.
+ * go only its own subjects and those of ours that show themselves, us included (§16 item 6); large snapshots are cut (page 01 §14 item 5);
+ * who was alone publishes anew, and state infos of new members are asked for soon. Who was there before tells a newcomer
+ * of itself only if they are connected: the newcomer asks for all of them at once, and a dial costs more than that.
  * Who leaves tells every member itself and stops speaking; the reference goes on publishing (§5.2).
  */
 
@@ -34,7 +36,15 @@ import {
   type Properties,
   type StateInfo,
 } from "@gossip/proto";
-import { BoundedMap, type Machine, type Millis, type Random, sample, Timers, type Wake } from "@gossip/runtime";
+import {
+  BoundedMap,
+  type Machine,
+  type Millis,
+  type Random,
+  samplePreferring,
+  Timers,
+  type Wake,
+} from "@gossip/runtime";
 
 export interface ChannelGossipConfig {
   readonly publishStateInfoIntervalMs: Millis;
@@ -61,6 +71,8 @@ export interface MembershipView {
   knows(pkiId: PkiId): boolean;
   /** Has an endpoint that other organizations may see. */
   isVisible(pkiId: PkiId): boolean;
+  /** Connected, or about to be. */
+  isLinked(pkiId: PkiId): boolean;
   orgOf(pkiId: PkiId): OrgId | undefined;
 }
 
@@ -119,15 +131,42 @@ export type ChannelDropReason =
   /** Held until the channel's trust changed. */
   | "not-trusted-now";
 
-type TimerName = "publish" | "request" | "greet" | "sweep";
+type TimerName = "publish" | "request" | "greet" | "ask" | "sweep";
+
+/** Questions for the state info of a member that came up; then it is left to those that are asked by the clock. */
+const maxQuestions = 4;
+
+/**
+ * Part of the reference's interval that lies between two publications while the height goes on growing. Who missed a block
+ * asks those whose state infos say that they have it, so these must not lag far behind.
+ */
+const longestGap = 0.25;
+
+/** A member that came up, and what was held of it then, from before it went. */
+interface Lacking {
+  readonly before: Verified<StateInfo> | undefined;
+  readonly questions: number;
+}
 
 export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipOutput> {
   readonly #options: ChannelGossipOptions;
   #organizations: ReadonlySet<OrgId>;
   readonly #timers = new Timers<TimerName>();
   readonly #infos: BoundedMap<PkiId, Verified<StateInfo>>;
-  /** Members that came and were not greeted yet, with whether they were told of us. */
-  readonly #newcomers: BoundedMap<PkiId, { readonly isTold: boolean }>;
+  /** Members that came up and were not told of us yet. */
+  readonly #newcomers: BoundedMap<PkiId, true>;
+  /** Members that came up and did not say yet whether they are in the channel. */
+  readonly #lacking: BoundedMap<PkiId, Lacking>;
+  /** Least distance to the next publication: longer while the height goes on growing, for everybody forwards each. */
+  #publishGap: Millis;
+  /** Until the next question for what is lacking. */
+  #askDelay: Millis;
+  /** Until the next question by the clock: longer and longer, as long as the answers bring nothing. */
+  #requestDelay: Millis;
+  /** Whether nobody of the channel's organizations was alive when we last looked. */
+  #wasAlone = true;
+  /** Whether our state info is to be published for those who are alive now. */
+  #isUnheard = false;
   #own: Verified<StateInfo> | undefined;
   #height: bigint;
   #sequence: bigint;
@@ -145,6 +184,10 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     const bound = { maxEntries: options.config.maxMembers, whenFull: "refuse" } as const;
     this.#infos = new BoundedMap(bound);
     this.#newcomers = new BoundedMap(bound);
+    this.#lacking = new BoundedMap(bound);
+    this.#publishGap = this.#shortestGap;
+    this.#askDelay = 2 * options.config.minPublishGapMs;
+    this.#requestDelay = options.config.requestStateInfoIntervalMs;
   }
 
   get deadline(): Millis {
@@ -158,7 +201,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
       case "state-info":
         return this.#onStateInfo(input.info, input.from);
       case "snapshot":
-        return this.#onSnapshot(input.elements, input.from);
+        return this.#onSnapshot(input.elements, input.from, now);
       case "pull-request":
         return this.#onPullRequest(input.from);
       case "height":
@@ -173,6 +216,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
         return this.#onDistrusted(input.info);
       case "identity-removed":
         this.#newcomers.delete(input.pkiId);
+        this.#lacking.delete(input.pkiId);
         return this.#forget((pkiId) => pkiId === input.pkiId);
       case "leave":
         this.#isLeaving = true;
@@ -186,7 +230,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
 
   #onStart(now: Millis): readonly ChannelGossipOutput[] {
     this.#startedAt = now;
-    this.#timers.set("request", now + this.#options.config.requestStateInfoIntervalMs);
+    this.#timers.set("request", now + this.#requestDelay);
     this.#timers.set("sweep", now + this.#options.config.sweepIntervalMs);
     if (!this.#isByClock) return [...this.#publish(now), ...this.#request()];
     this.#timers.set("publish", now + this.#options.config.publishStateInfoIntervalMs);
@@ -197,12 +241,21 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     const { config } = this.#options;
     switch (timer) {
       case "publish":
-        return this.#isByClock ? this.#onTick(now) : this.#publish(now);
+        if (this.#isByClock) return this.#onTick(now);
+        this.#publishGap = Math.max(
+          this.#shortestGap,
+          Math.min(2 * this.#publishGap, config.publishStateInfoIntervalMs * longestGap),
+        );
+        return this.#publish(now);
       case "request":
-        this.#timers.set("request", now + config.requestStateInfoIntervalMs);
+        this.#timers.set("request", now + this.#requestDelay);
+        if (!this.#isByClock)
+          this.#requestDelay = Math.min(2 * this.#requestDelay, 4 * config.requestStateInfoIntervalMs);
         return this.#request();
       case "greet":
-        return this.#greet(now);
+        return this.#greet();
+      case "ask":
+        return this.#ask(now);
       case "sweep":
         this.#timers.set("sweep", now + config.sweepIntervalMs);
         return this.#sweep();
@@ -215,7 +268,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     return [{ type: "forward", info, except: from }, { type: "peers-changed" }];
   }
 
-  #onSnapshot(elements: readonly Verified<StateInfo>[], from: PkiId): readonly ChannelGossipOutput[] {
+  #onSnapshot(elements: readonly Verified<StateInfo>[], from: PkiId, now: Millis): readonly ChannelGossipOutput[] {
     const outputs: ChannelGossipOutput[] = [];
     let stored = false;
     for (const info of elements) {
@@ -223,8 +276,9 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
       if (refused === undefined) stored = true;
       else outputs.push({ type: "dropped", reason: refused, from });
     }
-    if (stored) outputs.push({ type: "peers-changed" });
-    return outputs;
+    if (!stored) return outputs;
+    this.#hurry(now);
+    return [...outputs, { type: "peers-changed" }];
   }
 
   #onPullRequest(from: PkiId): readonly ChannelGossipOutput[] {
@@ -247,12 +301,13 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     this.#height = height;
     this.#isClean = false;
     if (this.#isByClock) return [];
-    const { minPublishGapMs, publishStateInfoIntervalMs } = this.#options.config;
-    const gap = Math.min(minPublishGapMs, publishStateInfoIntervalMs);
-    const at = this.#publishedAt + gap;
-    if (at <= now) return this.#publish(now);
-    this.#advance("publish", at);
-    return [];
+    const at = this.#publishedAt + this.#publishGap;
+    if (at > now) {
+      this.#advance("publish", at);
+      return [];
+    }
+    this.#publishGap = this.#shortestGap;
+    return this.#publish(now);
   }
 
   #onSigned(info: Verified<StateInfo>): readonly ChannelGossipOutput[] {
@@ -271,9 +326,14 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
 
   #onMemberUp(pkiId: PkiId, now: Millis): readonly ChannelGossipOutput[] {
     if (!this.#isOrgInChannel(pkiId) || this.#isByClock) return [];
-    this.#newcomers.set(pkiId, { isTold: false });
-    // Soon, so that a burst of newcomers shares one round.
+    this.#newcomers.set(pkiId, true);
+    this.#lacking.set(pkiId, { before: this.#infos.get(pkiId), questions: 0 });
+    if (this.#wasAlone) this.#isUnheard = true;
+    this.#wasAlone = false;
+    this.#hurry(now);
+    // Soon, so that those who come in a burst share one round; asked later, for they are about to tell by themselves.
     this.#advance("greet", now + this.#options.config.minPublishGapMs);
+    this.#advance("ask", now + this.#askDelay);
     return [];
   }
 
@@ -360,6 +420,11 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     return [];
   }
 
+  get #shortestGap(): Millis {
+    const { minPublishGapMs, publishStateInfoIntervalMs } = this.#options.config;
+    return Math.min(minPublishGapMs, publishStateInfoIntervalMs);
+  }
+
   #publish(now: Millis): readonly ChannelGossipOutput[] {
     // Until it is signed, which may fail.
     this.#timers.set("publish", now + this.#options.config.publishStateInfoIntervalMs);
@@ -379,33 +444,63 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
   }
 
   #request(): readonly ChannelGossipOutput[] {
-    const { membership, random, config } = this.#options;
-    const candidates = [...membership.alive].filter((pkiId) => this.#isOrgInChannel(pkiId));
+    const { random, config, membership } = this.#options;
+    const candidates = this.#candidates();
+    this.#wasAlone = candidates.length === 0;
     if (candidates.length === 0) return [];
-    return [{ type: "request", to: sample(random, candidates, config.pullPeerNum) }];
+    const isPreferred = (pkiId: PkiId) => !this.#isByClock && membership.isLinked(pkiId);
+    return [{ type: "request", to: samplePreferring(random, candidates, config.pullPeerNum, isPreferred) }];
   }
 
-  /** Tells all newcomers of us, and asks some of those whose state info we lack; the rest comes next time. */
-  #greet(now: Millis): readonly ChannelGossipOutput[] {
-    const { membership, config } = this.#options;
-    const alive = new Set(membership.alive);
-    const tell: PkiId[] = [];
-    const ask: PkiId[] = [];
-    for (const [pkiId, { isTold }] of [...this.#newcomers]) {
-      if (!isTold && alive.has(pkiId) && this.#mayBeTold(pkiId)) tell.push(pkiId);
-      const isLacking = alive.has(pkiId) && !this.#infos.has(pkiId);
-      if (isLacking && ask.length >= config.pullPeerNum) {
-        this.#newcomers.set(pkiId, { isTold: true });
-        continue;
-      }
-      this.#newcomers.delete(pkiId);
-      if (isLacking) ask.push(pkiId);
-    }
-    if (this.#newcomers.size > 0) this.#timers.set("greet", now + config.minPublishGapMs);
-    const outputs: ChannelGossipOutput[] = [];
-    if (tell.length > 0 && this.#own !== undefined) outputs.push({ type: "tell", info: this.#own, to: tell });
-    if (ask.length > 0) outputs.push({ type: "request", to: ask });
+  /** Publishes for those who are alive now if nobody was before, and tells newcomers that need no dial. */
+  #greet(): readonly ChannelGossipOutput[] {
+    const { membership } = this.#options;
+    const to = this.#candidates().filter(
+      (pkiId) => this.#newcomers.has(pkiId) && membership.isLinked(pkiId) && this.#mayBeTold(pkiId),
+    );
+    this.#newcomers.clear();
+    const info = this.#own;
+    if (info === undefined) return [];
+    const outputs: ChannelGossipOutput[] = to.length > 0 ? [{ type: "tell", info, to }] : [];
+    if (this.#isUnheard) outputs.push({ type: "publish", info });
+    this.#isUnheard = false;
     return outputs;
+  }
+
+  /** Asks some members for the state infos that are lacking, and again after twice the time. */
+  #ask(now: Millis): readonly ChannelGossipOutput[] {
+    const { membership, random, config } = this.#options;
+    const candidates = this.#candidates();
+    const alive = new Set(candidates);
+    let isLacking = false;
+    for (const [pkiId, { before, questions }] of [...this.#lacking]) {
+      const isMissing = alive.has(pkiId) && this.#infos.get(pkiId) === before;
+      // Of whom something is held there may be nothing newer.
+      const isLast = before !== undefined || questions + 1 >= maxQuestions;
+      if (isMissing && !isLast) this.#lacking.set(pkiId, { before, questions: questions + 1 });
+      else this.#lacking.delete(pkiId);
+      isLacking ||= isMissing;
+    }
+    this.#askDelay = isLacking ? 2 * this.#askDelay : 2 * config.minPublishGapMs;
+    if (this.#lacking.size > 0) this.#timers.set("ask", now + this.#askDelay);
+    if (!isLacking) return [];
+    return [
+      {
+        type: "request",
+        to: samplePreferring(random, candidates, 1, (id) => membership.isLinked(id)),
+      },
+    ];
+  }
+
+  /** Alive members whose organization is in the channel. */
+  #candidates(): readonly PkiId[] {
+    return [...this.#options.membership.alive].filter((pkiId) => this.#isOrgInChannel(pkiId));
+  }
+
+  /** There is something to be learned by asking: do it again after the shortest pause. */
+  #hurry(now: Millis): void {
+    this.#requestDelay = this.#options.config.requestStateInfoIntervalMs;
+    this.#advance("request", now + this.#requestDelay);
   }
 
   /** Sets the timer, unless it is set for earlier. */

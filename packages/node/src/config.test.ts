@@ -32,8 +32,15 @@ describe("resolveGossipConfig", () => {
       ([name, value]) =>
         gossipDefaults[name as keyof typeof gossipDefaults] !== value && name !== "state" && name !== "sharedMap",
     );
-    const ours = ["connectRetryMs", "digestQuietMs", "minRoundIntervalMs", "minStateInfoGapMs", "newsIntervalMs"];
-    expect(changed.map(([name]) => name).sort()).toEqual(ours);
+    expect(changed.map(([name]) => name).sort()).toEqual([
+      "connectRetryMs",
+      "digestQuietMs",
+      "maxPullIntervalMs",
+      "minRoundIntervalMs",
+      "minStateInfoGapMs",
+      "newsIntervalMs",
+      "selfHealth",
+    ]);
   });
 
   test("takes fractions of a millisecond", () => {

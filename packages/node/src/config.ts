@@ -175,9 +175,11 @@ export const stockProfile: GossipOptions = Object.freeze({
   // Heartbeats every 5 s and rounds of asking every 4 s from the start, no matter who came.
   newsIntervalMs: Number.POSITIVE_INFINITY,
   connectRetryMs: discoveryDefaults.reconnectIntervalMs,
+  selfHealth: false,
   // Identities are pulled every 4 s, the first time after 4 s, and requested when digests were waited for for 1 s.
   minRoundIntervalMs: Number.POSITIVE_INFINITY,
   digestQuietMs: Number.POSITIVE_INFINITY,
+  maxPullIntervalMs: pullDefaults.pullIntervalMs,
   // Changed state infos are published, and those of others asked for, every 4 s.
   minStateInfoGapMs: Number.POSITIVE_INFINITY,
 });

@@ -17,6 +17,7 @@ function create() {
     alive: [],
     knows: () => true,
     isVisible: (pkiId) => !isHidden(pkiId),
+    isLinked: () => false,
     orgOf(pkiId): OrgId | undefined {
       const [org = ""] = Buffer.from(pkiId, "hex").toString().split(":");
       return org === "nowhere" ? undefined : orgId(org);

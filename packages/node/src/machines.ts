@@ -1,6 +1,6 @@
 import type { IdentityStore } from "@gossip/crypto";
 import { Discovery, organizationDisclosure } from "@gossip/discovery";
-import type { Envelope } from "@gossip/proto";
+import type { Envelope, PkiId } from "@gossip/proto";
 import { Pull } from "@gossip/pull";
 import type { Clock, Random, WallClock } from "@gossip/runtime";
 import type { GossipConfig } from "./config.js";
@@ -19,11 +19,13 @@ export interface MachinesOptions {
   readonly clock: Clock;
   readonly wall: WallClock;
   readonly random: Random;
+  /** Whether the peer is connected, or about to be. */
+  readonly isLinked: (pkiId: PkiId) => boolean;
 }
 
 /** The machines that all channels share, and what they see of each other: views that only read. */
 export function makeMachines(options: MachinesOptions) {
-  const { identities, endpoint, externalEndpoint, incarnation, config, clock, wall, random } = options;
+  const { identities, endpoint, externalEndpoint, incarnation, config, clock, wall, random, isLinked } = options;
   const { selfPkiId: self, selfOrg } = identities;
   const discovery = new Discovery({
     self: { pkiId: self, internalEndpoint: endpoint, endpoint: externalEndpoint },
@@ -31,12 +33,16 @@ export function makeMachines(options: MachinesOptions) {
     config,
     random,
     disclosure: organizationDisclosure({ self, selfOrg, orgOf: (id) => identities.orgOf(id) }),
+    isLinked,
   });
-  const views = new MemberViews(discovery, identities, clock);
+  const views = new MemberViews(discovery, identities, clock, isLinked);
   const identityItems = makeIdentityItems(selfOrg, views);
   const pull = new Pull<Envelope>({
     items: welcomeOnly(identityItems, identities, wall),
-    peers: () => discovery.members.map(({ pkiId, preferredEndpoint }) => ({ pkiId, endpoint: preferredEndpoint })),
+    peers: () =>
+      discovery.members.map(({ pkiId, preferredEndpoint }) => {
+        return { pkiId, endpoint: preferredEndpoint, isPreferred: isLinked(pkiId) };
+      }),
     config,
     random,
   });

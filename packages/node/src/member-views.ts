@@ -12,11 +12,14 @@ export class MemberViews implements MembershipView {
   readonly #discovery: Discovery;
   readonly #identities: IdentityStore;
   readonly #clock: Clock;
+  /** Connected, or about to be. */
+  readonly isLinked: (pkiId: PkiId) => boolean;
 
-  constructor(discovery: Discovery, identities: IdentityStore, clock: Clock) {
+  constructor(discovery: Discovery, identities: IdentityStore, clock: Clock, isLinked: (pkiId: PkiId) => boolean) {
     this.#discovery = discovery;
     this.#identities = identities;
     this.#clock = clock;
+    this.isLinked = isLinked;
   }
 
   get alive(): readonly PkiId[] {
@@ -68,6 +71,7 @@ export class MemberViews implements MembershipView {
       },
       orgOf: (pkiId) => this.orgOf(pkiId),
       isVisible: (pkiId) => this.isVisible(pkiId),
+      isLinked: this.isLinked,
       channel: (id) => channels.get(id),
       fanOut,
       random,

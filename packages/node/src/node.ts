@@ -157,6 +157,7 @@ class NodeShell implements GossipNode {
       clock: this.#clock,
       wall: this.#wall,
       random: this.#random,
+      isLinked: (pkiId) => this.#comm.isLinked(pkiId),
     });
     this.#discovery = discovery;
     this.#views = views;
@@ -478,8 +479,6 @@ class NodeShell implements GossipNode {
       endpoint: member.preferredEndpoint,
     });
     for (const channel of this.#channels.values()) channel.onMemberUp(member.pkiId);
-    // Its neighbours are likely to know identities that we do not.
-    this.#pullRun.push({ type: "pull-now", peer: { pkiId: member.pkiId, endpoint: member.preferredEndpoint } });
     this.#listeners.fire("member-up", this.#views.view(member));
     this.#onMembersChanged();
   }

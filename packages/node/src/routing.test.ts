@@ -37,6 +37,7 @@ function view(overrides: Partial<RoutingView> = {}): RoutingView {
     alive: [a1, a2, a3, b1, b2, b3, c1],
     orgOf: (id) => orgs.get(id),
     isVisible: (id) => !hidden.has(id),
+    isLinked: () => false,
     channel: (id) => (id === "ch" ? channel : undefined),
     fanOut: 10,
     random: seededRandom(1),
@@ -163,5 +164,30 @@ describe("routing of alive messages", () => {
 
   test("6.11: the fan-out is drawn after every filter, so that it is not lost", () => {
     expect(targets([emission(alive(b1, "b1:1"), { except: a1 })], { fanOut: 2 })).toEqual([a2, b2]);
+  });
+});
+
+describe("routing prefers whom it needs not dial", () => {
+  const linkedTo = (...linked: PkiId[]) => ({ isLinked: (id: PkiId) => linked.includes(id) });
+
+  test("6.16: of those who lack a block, the connected ones come first", () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const random = seededRandom(seed);
+      expect(targets([emission(block(9n))], { ...linkedTo(a3), fanOut: 1, random })).toEqual([a3]);
+      expect(targets([emission(block(8n))], { ...linkedTo(a3), fanOut: 1, random })).toEqual([a1]);
+    }
+  });
+
+  test("6.16: an alive message or a state info goes to connected peers alone, when there are as many as the fan-out", () => {
+    const status = stateInfo({ pkiId: a1 });
+    for (const message of [alive(a1, "a1:1"), status]) {
+      expect(targets([emission(message)], { ...linkedTo(a1, a2, b1), fanOut: 3 })).toEqual([a2, b1]);
+      // a1 has it already, and one more is dialled.
+      expect(targets([emission(message)], { ...linkedTo(a1, a2), fanOut: 3 })).toHaveLength(3);
+    }
+  });
+
+  test("6.16: a peer is dialled when nobody who is connected may be told", () => {
+    expect(targets([emission(alive(self, ""))], { ...linkedTo(b1, b2, c1), fanOut: 3 })).toEqual([a1, a2, a3]);
   });
 });

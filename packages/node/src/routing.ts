@@ -6,7 +6,7 @@
 
 import type { Verified } from "@gossip/crypto";
 import type { AliveMessage, DataMessage, Envelope, LeadershipMessage, OrgId, PkiId, StateInfo } from "@gossip/proto";
-import { type Random, sample, unreachable } from "@gossip/runtime";
+import { type Random, samplePreferring, unreachable } from "@gossip/runtime";
 import type { Keyed } from "./emitter.js";
 
 /** A message on its way to peers that are chosen at random. */
@@ -50,6 +50,8 @@ export interface RoutingView {
   orgOf(pkiId: PkiId): OrgId | undefined;
   /** Known with an endpoint that other organizations may see. */
   isVisible(pkiId: PkiId): boolean;
+  /** Connected, or about to be. */
+  readonly isLinked: (pkiId: PkiId) => boolean;
   channel(id: string): RoutableChannel | undefined;
   /** Peers per message. */
   readonly fanOut: number;
@@ -118,7 +120,7 @@ function routeStateInfo(emission: Emission, { pkiId: subject }: StateInfo, view:
     channel !== undefined && view.isVisible(subject)
       ? (pkiId: PkiId) => channel.isOrgInChannel(pkiId)
       : (pkiId: PkiId) => view.orgOf(pkiId) === view.selfOrg;
-  return draw(emission, view, (pkiId) => pkiId !== subject && isCandidate(pkiId)).map((to) => ({
+  return drawLinked(emission, view, (pkiId) => pkiId !== subject && isCandidate(pkiId)).map((to) => ({
     to,
     envelope: emission.envelope,
     lane: "control",
@@ -136,15 +138,27 @@ function routeAlive(emission: Emission, { member }: AliveMessage, view: RoutingV
     if (isOwn) return target === view.selfOrg || member.endpoint !== "";
     return (target === view.selfOrg || target === author) && view.isVisible(pkiId);
   };
-  return draw(emission, view, isCandidate).map((to) => ({
+  return drawLinked(emission, view, isCandidate).map((to) => ({
     to,
     envelope: view.orgOf(to) === view.selfOrg ? emission.envelope : withoutSecret(emission.envelope),
     lane: "control",
   }));
 }
 
+/**
+ * As `draw`; but when enough peers are connected, nobody is dialled to make up for those of them that have the message
+ * already. Views and state infos are compared by the clock too, so nobody depends on this one push.
+ */
+function drawLinked(emission: Emission, view: RoutingView, isCandidate: (pkiId: PkiId) => boolean): readonly PkiId[] {
+  const linked = view.alive.filter(view.isLinked);
+  const drawn = linked.length < view.fanOut ? [] : draw(emission, { ...view, alive: linked }, isCandidate);
+  return drawn.length > 0 ? drawn : draw(emission, view, isCandidate);
+}
+
+/** A dial costs far more than a message, so whoever is connected comes first; rounds that ask everybody in turn bring new connections. */
 function draw({ except }: Emission, view: RoutingView, isCandidate: (pkiId: PkiId) => boolean): readonly PkiId[] {
-  return sample(view.random, view.alive, view.fanOut, (pkiId) => pkiId !== except && isCandidate(pkiId));
+  const isEligible = (pkiId: PkiId) => pkiId !== except && isCandidate(pkiId);
+  return samplePreferring(view.random, view.alive, view.fanOut, view.isLinked, isEligible);
 }
 
 /** The same signed bytes without the internal endpoint, for other organizations (page 01 §3.7). */

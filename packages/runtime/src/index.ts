@@ -30,6 +30,6 @@ export {
   noMetrics,
 } from "./metrics.js";
 export { Quota, type QuotaOptions } from "./quota.js";
-export { fraction, pick, type Random, sample, seededRandom, systemRandom } from "./random.js";
+export { fraction, pick, type Random, sample, samplePreferring, seededRandom, systemRandom } from "./random.js";
 export { type Run, type RunOptions, run } from "./run.js";
 export { Timers } from "./timers.js";

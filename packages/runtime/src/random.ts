@@ -51,6 +51,20 @@ export function sample<T>(
   return drawn;
 }
 
+/** The same, of those that are preferred, and only where these are too few also of the others. */
+export function samplePreferring<T>(
+  random: Random,
+  items: readonly T[],
+  count: number,
+  isPreferred: (item: T) => boolean,
+  isEligible: (item: T) => boolean = () => true,
+): T[] {
+  const drawn = sample(random, items, count, (item) => isEligible(item) && isPreferred(item));
+  if (drawn.length >= count) return drawn;
+  const others = (item: T) => isEligible(item) && !isPreferred(item);
+  return [...drawn, ...sample(random, items, count - drawn.length, others)];
+}
+
 /** One element, uniformly; `undefined` of an empty list. */
 export function pick<T>(random: Random, items: readonly T[]): T | undefined {
   return items.length === 0 ? undefined : items[random.below(items.length)];

@@ -11,6 +11,7 @@ import {
   type Millis,
   run,
   sample,
+  samplePreferring,
   seededRandom,
   systemClock,
   systemRandom,
@@ -174,6 +175,23 @@ describe("Random", () => {
       expect([drawn.length, drawn.every(isEven), new Set(drawn).size]).toEqual([3, true, 3]);
     }
     expect(sample(seededRandom(1), items, 100, isEven).sort((a, b) => a - b)).toEqual(items.filter(isEven));
+  });
+
+  test("samplePreferring draws of the others only what the preferred do not fill", () => {
+    const items = Array.from({ length: 20 }, (_, at) => at);
+    for (let seed = 0; seed < 50; seed++) {
+      const draw = (count: number) =>
+        samplePreferring(
+          seededRandom(seed),
+          items,
+          count,
+          (item) => item < 3,
+          (item) => item !== 0,
+        );
+      expect(draw(2).sort()).toEqual([1, 2]);
+      const more = draw(4);
+      expect([more.slice(0, 2).sort(), new Set(more).size, more.includes(0)]).toEqual([[1, 2], 4, false]);
+    }
   });
 
   test("06/30, 6.14: sample draws distinct elements, all of them when asked for more", () => {
