@@ -66,7 +66,8 @@ export class BlockPull {
     const count = Math.min(maxBlockCountToStore + 1, Number(ledger.height));
     const range = { start: ledger.height - BigInt(count), count, maxBytes: maxBlockWindowBytes };
     whenDone(readBlocks(ledger, range), ({ payloads, failure }) => {
-      if (failure !== undefined) around.log.child("channel").warn("cannot read blocks to offer", { channel: id });
+      if (failure !== undefined && !this.#isClosed)
+        around.log.child("channel").warn("cannot read blocks to offer", { channel: id });
       for (const { blockNumber, data } of payloads) this.#offer(blockNumber, data);
     });
   }

@@ -1,5 +1,5 @@
 import type { IdentityStore } from "@gossip/crypto";
-import { type Envelope, type OrgId, pkiIdFromBytes } from "@gossip/proto";
+import { type Envelope, type OrgId, type PkiId, pkiIdFromBytes } from "@gossip/proto";
 import { ItemStore, type PullItems } from "@gossip/pull";
 import { type WallClock, wallMillis } from "@gossip/runtime";
 import type { MembershipView } from "./channel-gossip.js";
@@ -9,6 +9,15 @@ import type { MembershipView } from "./channel-gossip.js";
  * (protocol page 05 §8). Our organization learns all; another one only of itself and of ours, and only who shows itself.
  */
 export function makeIdentityItems(selfOrg: OrgId, members: MembershipView): ItemStore<Envelope> {
+  // By the octets that the store keeps: ten thousand of them are looked at for each hello of another organization.
+  const pkiIds = new WeakMap<Uint8Array, PkiId>();
+  const pkiIdOf = (digest: Uint8Array): PkiId => {
+    const known = pkiIds.get(digest);
+    if (known !== undefined) return known;
+    const pkiId = pkiIdFromBytes(digest);
+    pkiIds.set(digest, pkiId);
+    return pkiId;
+  };
   return new ItemStore<Envelope>({
     bytesOf: ({ payload, signature }) => payload.length + signature.length,
     egress: (requester) => {
@@ -16,7 +25,7 @@ export function makeIdentityItems(selfOrg: OrgId, members: MembershipView): Item
       if (theirs === undefined) return () => false;
       if (theirs === selfOrg) return () => true;
       return (_item, digest) => {
-        const pkiId = pkiIdFromBytes(digest);
+        const pkiId = pkiIdOf(digest);
         const org = members.orgOf(pkiId);
         return (org === selfOrg || org === theirs) && members.isVisible(pkiId);
       };

@@ -35,7 +35,7 @@ export interface PullConfig {
    */
   readonly digestQuietMs: number;
   /**
-   * Longest pause between rounds: each that finds nothing, though peers answered, doubles the pause up to this, and one
+   * Longest pause between rounds: each that finds nothing, though all answered, doubles the pause up to this, and one
    * that finds something, or `pull-now`, ends that. At least `pullIntervalMs`, and with it every pause is the same.
    * @default 4 × pullIntervalMs
    */

@@ -14,7 +14,7 @@ function pauses(machine: ReturnType<typeof setup>, rounds: number, ...offered: s
     if (hellos.length === 0) continue;
     found.push(since);
     since = 0;
-    for (const { nonce } of hellos) machine.digest(alice, nonce, ...offered);
+    for (const { to, nonce } of hellos) if (to.pkiId === alice) machine.digest(alice, nonce, ...offered);
   }
   return found.slice(1);
 }
@@ -42,6 +42,11 @@ describe("The pause between rounds", () => {
   test("5.31: stays the same while nobody answers", () => {
     const machine = setup({ peers: ["alice"] });
     expect(lines(machine.pass(40_250))).toHaveLength(11);
+  });
+
+  test("5.31: stays the same while somebody does not answer, who may have what is lacking", () => {
+    const machine = setup({ items: ["1"], peers: ["alice", "bob"] });
+    expect(pauses(machine, 5, "1")).toEqual([4_000, 4_000, 4_000, 4_000].map(near));
   });
 
   test("5.31: stays the same when its bound is the pause itself", () => {

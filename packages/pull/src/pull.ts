@@ -311,15 +311,15 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
     this.#adapt(round);
   }
 
-  /** Whoever answered had nothing for us: there is little to be found. Silence says nothing, and costs next to nothing. */
-  #adapt({ isFruitful, isAnswered }: Round): void {
+  /** All answered, and had nothing for us: there is little to be found. Who is silent may have it, and costs next to nothing. */
+  #adapt({ isFruitful, isComplete }: Round): void {
     const { pullIntervalMs, maxPullIntervalMs } = this.#config;
     if (this.#isByClock) return;
     if (isFruitful) {
       this.#intervalMs = pullIntervalMs;
       const at = Math.max(this.#lastRoundAt + pullIntervalMs, this.#now);
       this.#nextRoundAt = Math.min(this.#nextRoundAt, at);
-    } else if (isAnswered) this.#intervalMs = Math.min(2 * this.#intervalMs, maxPullIntervalMs);
+    } else if (isComplete) this.#intervalMs = Math.min(2 * this.#intervalMs, maxPullIntervalMs);
   }
 
   #isRefused(from: PkiId, key: string): boolean {

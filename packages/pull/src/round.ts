@@ -46,9 +46,4 @@ export class Round {
   get isComplete(): boolean {
     return this.sessions.every(({ answered }) => answered);
   }
-
-  /** Whether it told anything about what there is: silence does not. */
-  get isAnswered(): boolean {
-    return this.sessions.some(({ answered }) => answered);
-  }
 }
