@@ -223,6 +223,12 @@ describe("an MSP folder that changes", () => {
     await writeFile(msp("crls", "org1.pem"), makeRevocationList(org1.root, { serials: [other.serial] }));
     expect(await trust.refresh()).toBe("changed");
     expect(await trust.crypto.validateIdentity(other.identity)).toMatchObject({ reason: "revoked-identity" });
+    // A folder that revokes its own identity starts no peer, and ends none: the others refuse it.
+    const both = makeRevocationList(org1.root, { serials: [other.serial, self.serial] });
+    await writeFile(msp("crls", "org1.pem"), both);
+    expect(await trust.refresh()).toBe("refused");
+    expect(trust.warnings[0]).toMatch(/used as it was: .*revoke/);
+    expect(await trust.crypto.validateIdentity(other.identity)).toMatchObject({ reason: "revoked-identity" });
   });
 
   it("2.33: is used as it was, with a warning, when it holds another identity or cannot be read", async () => {
