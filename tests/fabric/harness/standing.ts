@@ -55,6 +55,7 @@ export function standings(
     .map(standing);
 }
 
-async function ownStanding(observer: FabricPeer, { pkiId }: Member): Promise<Standing> {
+/** Of our node: how a member stands with it now. */
+export async function ownStanding(observer: FabricPeer, { pkiId }: Member): Promise<Standing> {
   return (await observer.members()).members.find((one) => one.pkiId === pkiId)?.state ?? "unknown";
 }

@@ -1,10 +1,12 @@
 /** Peers that come back with a new certificate (protocol pages 02 §8, 04 §13.3). */
 
 import { setTimeout as delay } from "node:timers/promises";
+import { expect } from "vitest";
 import type { FabricPeer } from "../harness/peer.js";
-import { bothSeats, quickMembership, type Scenario, type Stage } from "../harness/scenario.js";
+import { bothSeats, ourSeat, quickAbsenceMs, quickMembership, type Scenario, type Stage } from "../harness/scenario.js";
 import { twoOrganizations } from "../harness/shape.js";
-import { memberOf, waitForStanding } from "../harness/standing.js";
+import { memberOf, ownStanding, standings, waitForStanding } from "../harness/standing.js";
+import { until } from "../harness/until.js";
 import { waitForAbsence, waitForView } from "../harness/views.js";
 
 const viewPatienceMs = 30_000;
@@ -101,6 +103,49 @@ export const renewal: readonly Scenario[] = [
       await network.submit(2);
       await network.settled(all, 5);
       for (const member of former) await waitForStanding(network, stay, member, "unknown", expiryPatienceMs);
+    },
+  },
+  {
+    name: "of who was dead before its certificate was renewed nothing is left here, though Go peers tell of it still",
+    shape: twoOrganizations,
+    seats: ourSeat,
+    isWired: true,
+    // A Go peer asks a dead member's endpoint who is there now; but for that, it keeps the old one until the TTL.
+    peerEnv: { ...quickMembership, CORE_PEER_GOSSIP_RECONNECTINTERVAL: "10m" },
+    authorities: { Org1: "root" },
+    async run(stage) {
+      const { network } = stage;
+      const [leader, follower] = [network.peer("Org1", 0), network.peer("Org1", 1)];
+      const [seat, peer] = [network.peer("Org1", 2), network.peer("Org1", 3)];
+      const stay = [leader, follower, seat];
+      const all = [...stay, peer];
+      await network.startOrderers();
+      await leader.start({ leader: true });
+      await follower.start();
+      await peer.start();
+      await stage.sit(seat);
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+      const former = memberOf(peer);
+      await peer.kill();
+      await waitForAbsence(stay, peer, quickAbsenceMs);
+      await waitForStanding(network, stay, former, "dead", successionPatienceMs);
+
+      stage.authority("Org1").renew(peer);
+      await peer.start();
+      await waitForView(all, all, { patienceMs: viewPatienceMs });
+      await waitForStanding(network, [seat], former, "unknown", successionPatienceMs);
+      // Some rounds in which the others offer it again, as a dead member and as an identity.
+      const since = performance.now();
+      const told = () => standings(network, seat, former, since);
+      const held = new Set<string>();
+      const question = async () => {
+        held.add(await ownStanding(seat, former));
+        return told().length >= 6;
+      };
+      await until("our node to be asked for members some times", question, successionPatienceMs);
+      expect([...held], "what our node holds").toEqual(["unknown"]);
+      expect([...new Set(told())], "what our node tells").toEqual(["unknown"]);
+      expect(standings(network, leader, former, since), `what ${leader.name} tells`).toContain("dead");
     },
   },
 ];
