@@ -11,6 +11,7 @@ import type { Discovery, DiscoveryInput } from "@gossip/discovery";
 import type { DecodeFailure, Envelope, GossipMessage, PkiId, StateInfo } from "@gossip/proto";
 import type { Pull, PullInput } from "@gossip/pull";
 import { type Clock, type MaybePromise, Quota, type WallClock, whenDone } from "@gossip/runtime";
+import type { EntryRefusal } from "@gossip/shared-map";
 import { Allowances, maxPeersInQuota, type News } from "./allowances.js";
 import type { ChannelShell } from "./channel.js";
 import type { GossipConfig } from "./config.js";
@@ -20,6 +21,8 @@ import { eachPart } from "./parts.js";
 export type GateDropReason =
   | DecodeFailure
   | RejectReason
+  /** Of an entry of the shared map (protocol page 14). */
+  | Exclude<EntryRefusal, "stale">
   | "illegal-tag"
   | "unexpected-type"
   | "not-news"

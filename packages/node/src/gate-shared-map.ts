@@ -101,7 +101,7 @@ export class SharedMapGate {
     const misfit = this.#misfit(channel, message, envelope);
     if (misfit !== undefined) return this.#checks.drop(from, "invalid-field", misfit);
     const refusal = channel.shared.refusal(nameOf(message, envelope));
-    if (refusal !== undefined) return this.#checks.drop(from, "not-news", `${refusal}: ${key}`);
+    if (refusal !== undefined) return this.#checks.drop(from, refusal === "stale" ? "not-news" : refusal, key);
     return whenDone(this.#admit(message, from), (admitted): MaybePromise<Checked<SharedEntry>> => {
       if (!admitted.ok) return this.#checks.refuse(from, admitted, `shared entry of ${pkiId}`);
       if (!channel.isOrgInChannel(pkiId)) return this.#checks.drop(from, "subject-not-in-channel", channel.id);
