@@ -99,6 +99,13 @@ export interface DiscoveryConfig {
    */
   readonly maxProbes: number;
   /**
+   * How far back the first message of an unknown member may lie, by its own count of heartbeats since its start. Older ones
+   * are replays, or their author's clock is wrong: they are taken when it speaks to us itself or is found at its endpoint.
+   * `Infinity` takes them all, as the reference does.
+   * @default 2 × msgExpirationFactor × aliveExpirationTimeoutMs
+   */
+  readonly maxFirstAgeMs: number;
+  /**
    * Whether a node that was asleep, late or cut off itself takes that into account before it declares others dead, and
    * follows the intervals in which each member is heard of. Off, the rules are the reference's: whoever comes back from a
    * pause of `aliveExpirationTimeoutMs` declares everybody dead.
@@ -133,6 +140,7 @@ export const discoveryDefaults: DiscoveryConfig = Object.freeze({
   maxAliveBytes: 65_536,
   maxContacts: 1_000,
   maxProbes: 100,
+  maxFirstAgeMs: 1_000_000,
   selfHealth: true,
   latenessToleranceMs: 500,
 });
@@ -148,6 +156,8 @@ const counts = [
   "maxProbes",
 ] as const;
 
+const mayBeInfinite: ReadonlySet<keyof DiscoveryConfig> = new Set(["newsIntervalMs", "maxFirstAgeMs"]);
+
 /**
  * Fills in what is missing, deriving Fabric's dependent defaults from what is given, and checks how options relate.
  *
@@ -162,6 +172,7 @@ export function resolveDiscoveryConfig(given: Partial<DiscoveryConfig> = {}): Di
     aliveExpirationTimeoutMs,
     reconnectIntervalMs,
     aliveCheckIntervalMs: aliveExpirationTimeoutMs / 10,
+    maxFirstAgeMs: 2 * (given.msgExpirationFactor ?? discoveryDefaults.msgExpirationFactor) * aliveExpirationTimeoutMs,
     newsIntervalMs: Math.min(discoveryDefaults.newsIntervalMs, aliveTimeIntervalMs),
     latenessToleranceMs: Math.min(discoveryDefaults.latenessToleranceMs, aliveTimeIntervalMs),
     connectRetryMs: Math.min(discoveryDefaults.connectRetryMs, reconnectIntervalMs),
@@ -174,7 +185,7 @@ export function resolveDiscoveryConfig(given: Partial<DiscoveryConfig> = {}): Di
       if (typeof value !== "boolean") throw expected("selfHealth to be a boolean", value);
       continue;
     }
-    const isInRange = Number.isFinite(value) || (name === "newsIntervalMs" && value === Number.POSITIVE_INFINITY);
+    const isInRange = Number.isFinite(value) || (mayBeInfinite.has(name) && value === Number.POSITIVE_INFINITY);
     if (!(typeof value === "number" && isInRange && value > 0)) {
       throw expected(`${name} to be a positive number`, value);
     }

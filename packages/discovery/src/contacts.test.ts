@@ -64,7 +64,7 @@ function request(outputs: readonly DiscoveryOutput[]) {
 }
 
 describe("Discovery joins through a contact", () => {
-  test("Discovery identifies, asks with a nonce and its secret, and rests when answered (§7.4)", () => {
+  test("4.40: identifies, asks with a nonce and its secret, and rests when answered", () => {
     const { connect, identified, step, pass, discovery } = setup();
     expect(connect()).toEqual([{ type: "identify", endpoint: "bob:7051" }]);
     const { to, nonce, self } = request(identified());
@@ -77,7 +77,7 @@ describe("Discovery joins through a contact", () => {
     expect(types(pass(24_000))).not.toContain("identify");
   });
 
-  test("Discovery takes an empty response for an answer too: the ack is the message, not its content (N7)", () => {
+  test("04/N7, 4.26, 4.40: takes an empty response for an answer too: the ack is the message, not its content", () => {
     const { connect, identified, step } = setup();
     connect();
     const { nonce } = request(identified());
@@ -85,7 +85,7 @@ describe("Discovery joins through a contact", () => {
     expect(types(outputs)).toEqual(["contact answered"]);
   });
 
-  test("Discovery does not take the answer of another peer, or under another nonce, for an ack (§19.16)", () => {
+  test("4.27, 4.40: does not take the answer of another peer, or under another nonce, for an ack", () => {
     const { connect, identified, step } = setup();
     connect();
     const { nonce } = request(identified());
@@ -95,20 +95,20 @@ describe("Discovery joins through a contact", () => {
     expect(types(step(response))).toEqual(["contact answered"]);
   });
 
-  test("Discovery hides its secret from a peer of another organization (scenarios 4 and 26)", () => {
+  test("04/4, 04/26, 4.40, 4.45: hides its secret from a peer of another organization", () => {
     const { connect, identified } = setup();
     connect("bob:7051", "foreign-anchor");
     expect(request(identified(bob, false)).to[0]?.includeSecret).toBe(false);
   });
 
-  test("Discovery accepts a foreign anchor that turns out to be of the own organization (§7.1)", () => {
+  test("4.38: accepts a foreign anchor that turns out to be of the own organization", () => {
     const { connect, identified } = setup();
     connect("bob:7051", "foreign-anchor");
     expect(request(identified(bob, true)).to[0]?.includeSecret).toBe(true);
   });
 
   test.each(["bootstrap", "own-anchor"] as const)(
-    "Discovery sends nothing to a %s of another organization but handshakes, again and again (scenario 27)",
+    "04/27, 4.38: sends nothing to a %s of another organization but handshakes, again and again",
     (role) => {
       const { connect, identified, pass } = setup();
       connect("bob:7051", role);
@@ -125,7 +125,7 @@ describe("Discovery joins through a contact", () => {
     },
   );
 
-  test("Discovery retries a failed identification after growing pauses of at most the reconnect interval (§19.8)", () => {
+  test("4.41: retries a failed identification after growing pauses of at most the reconnect interval", () => {
     const fail = (output: DiscoveryOutput): DiscoveryInput | undefined =>
       output.type === "identify" ? { type: "identify-failed", endpoint: output.endpoint } : undefined;
     const { connect, step, pass, seen } = setup();
@@ -142,7 +142,7 @@ describe("Discovery joins through a contact", () => {
     });
   });
 
-  test("Discovery begins anew with fresh self information when there is no response (§19.8)", () => {
+  test("4.41: begins anew with fresh self information when there is no response", () => {
     const { connect, identified, pass } = setup();
     connect();
     const first = request(identified());
@@ -161,7 +161,7 @@ describe("Discovery joins through a contact", () => {
     expect(second.self.time.sequence).toBe(first.self.time.sequence + 1n);
   });
 
-  test("Discovery treats an identification without result as failed", () => {
+  test("4.41: treats an identification without result as failed", () => {
     const { connect, pass } = setup();
     connect();
     expect(pass(15_000)).toMatchObject([{ type: "contact", state: "retrying", failure: "not-identified" }]);
@@ -175,7 +175,7 @@ describe("Discovery gives up a contact", () => {
       : undefined;
   const config = { maxConnectionAttempts: 2, connectRetryMs: 100, reconnectIntervalMs: 100 };
 
-  test("Discovery makes exactly the configured number of attempts while it knows somebody else (N11)", () => {
+  test("04/N11, 4.41: makes exactly the configured number of attempts while it knows somebody else", () => {
     const { connect, identified, step, pass, seen } = setup({ ...config, aliveExpirationTimeoutMs: 60_000 });
     step({ type: "alive", alive: aliveOf("alice"), from: pkiIdOf("alice") });
     connect();
@@ -194,7 +194,7 @@ describe("Discovery gives up a contact", () => {
     });
   });
 
-  test("Discovery never gives up while it knows nobody, and starts over when the last member dies (§13.8)", () => {
+  test("4.41, 4.42: never gives up while it knows nobody, and starts over when the last member dies", () => {
     const { connect, identified, step, pass, seen } = setup(config);
     connect();
     identified();
@@ -208,7 +208,7 @@ describe("Discovery gives up a contact", () => {
     expect(types(pass(100, silent))).toContain("identify");
   });
 
-  test("Discovery starts over with a contact whose identity is gone (§13.3)", () => {
+  test("4.42: starts over with a contact whose identity is gone", () => {
     const { connect, step, pass } = setup();
     step({ type: "alive", alive: aliveOf("alice"), from: bob });
     step({ type: "alive", alive: aliveOf("bob", { internalEndpoint: "bob:7051" }), from: bob });
@@ -217,7 +217,7 @@ describe("Discovery gives up a contact", () => {
     expect(types(pass(500))).toContain("identify");
   });
 
-  test("Discovery stops trying an endpoint whose member is alive (§19.8)", () => {
+  test("4.42: stops trying an endpoint whose member is alive", () => {
     const { connect, step, pass } = setup();
     connect();
     step({ type: "identify-failed", endpoint: "bob:7051" });
@@ -237,7 +237,7 @@ describe("Discovery chooses its contacts", () => {
     },
   );
 
-  test("Discovery gives up an endpoint that turns out to be its own", () => {
+  test("04/14, 4.39: gives up an endpoint that turns out to be its own", () => {
     const { connect, identified, discovery } = setup();
     connect();
     expect(dropReasons(identified(pkiIdOf("self")))).toEqual(["own-endpoint"]);
@@ -248,13 +248,13 @@ describe("Discovery chooses its contacts", () => {
     expect(dropReasons(setup().connect(endpoint))).toEqual(["malformed"]);
   });
 
-  test("Discovery without external endpoint does not contact foreign anchors (§7.1)", () => {
+  test("4.38: without external endpoint does not contact foreign anchors", () => {
     const { connect } = setup({}, "");
     expect(dropReasons(connect("bob:7051", "foreign-anchor"))).toEqual(["no-external-endpoint"]);
     expect(types(connect("bob:7051", "own-anchor"))).toEqual(["identify"]);
   });
 
-  test("Discovery contacts an endpoint once, however often it is told and however it is spelled", () => {
+  test("4.43: contacts an endpoint once, however often it is told and however it is spelled", () => {
     const { connect } = setup();
     expect(types(connect("bob:7051"))).toEqual(["identify"]);
     expect(connect("BOB:7051")).toEqual([]);
@@ -276,7 +276,7 @@ describe("Discovery chooses its contacts", () => {
     expect(dropReasons(step({ type: "identify-failed", endpoint: "bob:7051" }))).toEqual(["unexpected-result"]);
   });
 
-  test("Discovery never forgets a member at a contact's endpoint, and forgets it once that is released (§11)", () => {
+  test("4.36: never forgets a member at a contact's endpoint, and forgets it once that is released", () => {
     const { step, pass, discovery } = setup({ msgExpirationFactor: 2 });
     const alive = aliveOf("bob", { internalEndpoint: "bob:7051" });
     step({ type: "alive", alive, from: bob });

@@ -8,7 +8,8 @@ import type { DiscoveryInput, DiscoveryOutput } from "./io.js";
 import { aliveOf, nameOf, pkiIdOf, verifiedAlive, withoutSecret } from "./testing/index.js";
 
 const [self, alice, bob, carol] = ["self", "alice", "bob", "carol"].map(pkiIdOf) as [PkiId, PkiId, PkiId, PkiId];
-const nanos = 1_700_000_000_000_000_000n;
+/** Our incarnation: young, so that members of incarnation 1 are not from long ago. */
+const nanos = 1_000_000n;
 const everything: Disclosure = () => "all";
 
 interface SetupOptions {
@@ -78,7 +79,7 @@ function authors(envelopes: readonly Envelope[]): string[] {
 }
 
 describe("Discovery takes alive messages", () => {
-  test("Discovery learns a member, says so, forwards the message and answers with a heartbeat", () => {
+  test("4.6, 4.8: learns a member, says so, forwards the message and answers with a heartbeat", () => {
     const { step, discovery } = setup();
     const alive = aliveOf("alice", { endpoint: "alice.external:7051", internalEndpoint: "alice:7051" });
     const outputs = step({ type: "alive", alive, from: bob });
@@ -100,7 +101,7 @@ describe("Discovery takes alive messages", () => {
     ]);
   });
 
-  test("Discovery prefers the internal endpoint and falls back to the external one (scenario 2)", () => {
+  test("04/2, 4.3: prefers the internal endpoint and falls back to the external one", () => {
     const { step, discovery } = setup();
     step({ type: "alive", alive: aliveOf("alice", { endpoint: "alice.external:7051" }), from: bob });
     expect(discovery.lookup(alice)?.preferredEndpoint).toBe("alice.external:7051");
@@ -108,7 +109,7 @@ describe("Discovery takes alive messages", () => {
     expect(discovery.lookup(alice)).toMatchObject({ preferredEndpoint: "alice:7051", endpoint: "" });
   });
 
-  test("Discovery orders times by incarnation, then sequence, over all 64 bits", () => {
+  test("4.11: orders times by incarnation, then sequence, over all 64 bits", () => {
     const { push, discovery } = setup();
     const late = 2n ** 64n - 1n;
     push("alice", 7n, bob, nanos);
@@ -119,14 +120,14 @@ describe("Discovery takes alive messages", () => {
     expect(discovery.lookup(alice)).toMatchObject({ incarnation: late, sequence: late });
   });
 
-  test("Discovery accepts a restarted member at once, though its sequence starts over (§13.4)", () => {
+  test("4.11: accepts a restarted member at once, though its sequence starts over", () => {
     const { push, discovery } = setup();
     push("alice", 900n);
     expect(ofType(push("alice", 1n, bob, 2n), "forward-alive")).toHaveLength(1);
     expect(discovery.lookup(alice)).toMatchObject({ incarnation: 2n, sequence: 1n });
   });
 
-  test("Discovery keeps the first of two messages with equal time and different content (§13.6)", () => {
+  test("4.11: keeps the first of two messages with equal time and different content", () => {
     const { step, discovery } = setup();
     step({ type: "alive", alive: aliveOf("alice", { endpoint: "first:1" }), from: bob });
     const other = aliveOf("alice", { endpoint: "second:1", internalEndpoint: "alice:7051" });
@@ -134,14 +135,14 @@ describe("Discovery takes alive messages", () => {
     expect(discovery.lookup(alice)).toMatchObject({ endpoint: "first:1", internalEndpoint: "" });
   });
 
-  test("Discovery keeps the internal endpoint when a newer message comes without a secret", () => {
+  test("4.23: keeps the internal endpoint when a newer message comes without a secret", () => {
     const { push, step, discovery } = setup();
     push("alice", 1n);
     step({ type: "alive", alive: aliveOf("alice", { sequence: 2n }), from: bob });
     expect(discovery.lookup(alice)).toMatchObject({ internalEndpoint: "alice:7051", sequence: 2n });
   });
 
-  test("Discovery completes a message that came without its secret first (§13.11, §19.15)", () => {
+  test("4.23: completes a message that came without its secret first", () => {
     const { step, discovery, only } = setup();
     const alive = aliveOf("alice", { endpoint: "alice.external:7051", internalEndpoint: "alice:7051" });
     step({ type: "alive", alive: withoutSecret(alive), from: bob });
@@ -152,7 +153,7 @@ describe("Discovery takes alive messages", () => {
     expect(discovery.wants(alive.message, "push", true)).toBe(false);
   });
 
-  test("Discovery reports a member whose metadata or endpoint changed (scenario 9)", () => {
+  test("04/9: reports a member whose metadata or endpoint changed", () => {
     const { step, only } = setup();
     const metadata = new Uint8Array([1]);
     step({ type: "alive", alive: aliveOf("alice"), from: bob });
@@ -164,7 +165,7 @@ describe("Discovery takes alive messages", () => {
     expect(only("member-updated", { type: "alive", alive: same, from: bob })).toEqual([]);
   });
 
-  test("Discovery holds copies, so that what it keeps does not pin receive buffers (scenario 1)", () => {
+  test("04/1, 4.15: holds copies, so that what it keeps does not pin receive buffers", () => {
     const { step, discovery, only } = setup();
     const alive = aliveOf("alice", { metadata: new Uint8Array([1, 2]), internalEndpoint: "alice:7051" });
     step({ type: "alive", alive, from: bob });
@@ -177,7 +178,7 @@ describe("Discovery takes alive messages", () => {
     expect(response?.alive[0]?.payload).toEqual(payload);
   });
 
-  test("Discovery refuses what is too large, has no author or claims an impossible endpoint (N5, §19.1)", () => {
+  test("04/N5, 4.14: refuses what is too large, has no author or claims an impossible endpoint", () => {
     const { step, discovery } = setup({ config: { maxAliveBytes: 200 } });
     const large = aliveOf("alice", { metadata: new Uint8Array(300) });
     expect(reasons(step({ type: "alive", alive: large, from: bob }))).toEqual(["too-large"]);
@@ -191,7 +192,7 @@ describe("Discovery takes alive messages", () => {
     expect(discovery.members).toEqual([]);
   });
 
-  test("Discovery forwards an older push than it holds when the newer did not come by push (N8)", () => {
+  test("04/N8, 4.8: forwards an older push than it holds when the newer did not come by push", () => {
     const { push, step, discovery } = setup();
     push("alice", 6n);
     step({ type: "membership-request", from: alice, nonce: 0n, self: aliveOf("alice", { sequence: 20n }) });
@@ -202,7 +203,7 @@ describe("Discovery takes alive messages", () => {
     expect(reasons(push("alice", 14n))).toEqual(["stale"]);
   });
 
-  test("Discovery wants exactly what it would accept, without signatures being checked (scenarios 6 and 21)", () => {
+  test("04/6, 04/21, 4.6: wants exactly what it would accept, without signatures being checked", () => {
     const { push, discovery } = setup();
     expect(discovery.wants(aliveOf("alice").message, "push")).toBe(true);
     push("alice", 2n);
@@ -213,7 +214,7 @@ describe("Discovery takes alive messages", () => {
 });
 
 describe("Discovery and its own messages", () => {
-  test("Discovery neither stores nor forwards its own message coming back (N12)", () => {
+  test("04/N12, 4.9: neither stores nor forwards its own message coming back", () => {
     const { step, discovery } = setup();
     const alive = aliveOf("self", { incarnation: nanos, sequence: 0n });
     expect(step({ type: "alive", alive, from: bob })).toMatchObject([{ type: "dropped", reason: "own-message" }]);
@@ -221,7 +222,7 @@ describe("Discovery and its own messages", () => {
     expect(discovery.wants(alive.message, "push")).toBe(false);
   });
 
-  test("Discovery refutes its own death with a fresh heartbeat, and does not become its own member (N4, §13.2)", () => {
+  test("04/N4, 4.13: refutes its own death with a fresh heartbeat, and does not become its own member", () => {
     const { push, respond, discovery, pass } = setup();
     push("alice", 1n);
     pass(10_000);
@@ -235,7 +236,7 @@ describe("Discovery and its own messages", () => {
     expect(discovery.deadMembers).toEqual([]);
   });
 
-  test("Discovery reports another process with its identity: newer than anything it made (§13.1)", () => {
+  test("4.10: reports another process with its identity: newer than anything it made", () => {
     const { step, discovery } = setup();
     const foreign = aliveOf("self", { incarnation: nanos + 1n, endpoint: "elsewhere:1" });
     expect(discovery.wants(foreign.message, "push")).toBe(true);
@@ -244,7 +245,7 @@ describe("Discovery and its own messages", () => {
     expect(ofType(step(input), "identity-conflict"), "once per expiration time").toEqual([]);
   });
 
-  test("Discovery reports an older process that still counts up, but not echoes of its own earlier life", () => {
+  test("4.10: reports an older process that still counts up, but not echoes of its own earlier life", () => {
     const { step, pass } = setup();
     const old = (sequence: bigint) =>
       ofType(
@@ -259,7 +260,7 @@ describe("Discovery and its own messages", () => {
     expect(old(3n)).toHaveLength(1);
   });
 
-  test("Discovery gives every own record a sequence number of its own, from 1 (§5)", () => {
+  test("4.2: gives every own record a sequence number of its own, from 1", () => {
     const { push, step, pass } = setup();
     const outputs = [...push("alice", 1n)];
     outputs.push(...step({ type: "membership-request", from: alice, nonce: 9n, self: aliveOf("alice") }));
@@ -269,7 +270,7 @@ describe("Discovery and its own messages", () => {
     expect(sequences).toEqual(sequences.map((_, at) => BigInt(at + 1)));
   });
 
-  test("Discovery tells a change of metadata or endpoint at once, and to nobody when alone", () => {
+  test("4.30: tells a change of metadata or endpoint at once, and to nobody when alone", () => {
     const { push, step, discovery, pass } = setup();
     expect(step({ type: "update-self", metadata: new Uint8Array([1]) })).toEqual([]);
     push("alice", 1n);
@@ -283,7 +284,7 @@ describe("Discovery and its own messages", () => {
 });
 
 describe("Discovery beats", () => {
-  test("Discovery that knows nobody signs nothing and is idle (scenario 5)", () => {
+  test("04/5, 4.28: that knows nobody signs nothing and is idle", () => {
     const { discovery, step } = setup();
     expect(discovery.deadline).toBe(Number.POSITIVE_INFINITY);
     expect(step({ type: "sync-soon" })).toEqual([]);
@@ -291,7 +292,7 @@ describe("Discovery beats", () => {
     expect(discovery.deadline).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("Discovery sends a heartbeat every period while somebody is alive", () => {
+  test("4.28: sends a heartbeat every period while somebody is alive", () => {
     const { push, pass } = setup();
     push("alice", 1n);
     const heartbeats = [];
@@ -319,7 +320,7 @@ describe("Discovery beats", () => {
     expect(ofType(pass(250), "send-alive")).toHaveLength(1);
   });
 
-  test("Discovery in a large network leaves news to the period, where a heartbeat costs more", () => {
+  test("4.30: in a large network leaves news to the period, where a heartbeat costs more", () => {
     const { push, pass } = setup();
     for (let at = 0; at < 200; at++) push(`member-${at}`, 1n);
     while (ofType(pass(1), "send-alive").length === 0);
@@ -364,7 +365,7 @@ describe("Discovery beats", () => {
     expect(new Set(to.slice(4).flat())).toEqual(new Set([alice, bob, carol]));
   });
 
-  test("Discovery asks each member in turn, pullPeerNum at a time, with one record for all", () => {
+  test("4.31: asks each member in turn, pullPeerNum at a time, with one record for all", () => {
     const { push, pass } = setup({ config: { pullPeerNum: 2 } });
     for (const name of ["a", "b", "c", "d"]) push(name, 1n);
     const rounds = ofType(pass(800), "request-membership");
@@ -374,7 +375,7 @@ describe("Discovery beats", () => {
     expect(rounds.map(({ nonce }) => nonce)).toEqual([0n, 0n]);
   });
 
-  test("Discovery asks only members that may learn of it, and filters before it draws (§19.14)", () => {
+  test("4.31, 4.45: asks only members that may learn of it, and filters before it draws", () => {
     const disclosure: Disclosure = ({ pkiId }) => (pkiId === alice ? "public" : "nothing");
     const { push, pass } = setup({ disclosure, config: { pullPeerNum: 1 } });
     push("alice", 1n);
@@ -385,7 +386,7 @@ describe("Discovery beats", () => {
     expect(targets.every(({ includeSecret }) => !includeSecret)).toBe(true);
   });
 
-  test("Discovery asks at once on a hint, but not more often than the news interval", () => {
+  test("4.31: asks at once on a hint, but not more often than the news interval", () => {
     const { push, step, pass } = setup();
     push("alice", 1n);
     pass(1_000);
@@ -399,7 +400,7 @@ describe("Discovery answers requests", () => {
   const request = (name: string, options = {}) =>
     ({ type: "membership-request", from: pkiIdOf(name), nonce: 77n, self: aliveOf(name, options) }) as const;
 
-  test("Discovery answers with everybody and a fresh own record, and learns the asker", () => {
+  test("4.17, 4.18: answers with everybody and a fresh own record, and learns the asker", () => {
     const { push, respond, step, discovery } = setup();
     push("alice", 1n);
     respond(alice, [], []);
@@ -419,7 +420,7 @@ describe("Discovery answers requests", () => {
     expect(ofType(outputs, "forward-alive"), "self information is not forwarded (§8.3)").toEqual([]);
   });
 
-  test("Discovery answers a request with stale self information without changing its view (N6)", () => {
+  test("04/N6, 4.17: answers a request with stale self information without changing its view", () => {
     const { step, discovery } = setup();
     step(request("alice", { sequence: 5n }));
     const outputs = step(request("alice", { sequence: 3n }));
@@ -428,7 +429,7 @@ describe("Discovery answers requests", () => {
     expect(discovery.lookup(alice)?.sequence).toBe(5n);
   });
 
-  test("Discovery does not answer who shows the alive message of another (scenario 28)", () => {
+  test("04/28, 4.16: does not answer who shows the alive message of another", () => {
     const { step, discovery } = setup();
     const outputs = step({ type: "membership-request", from: bob, nonce: 1n, self: aliveOf("carol") });
     expect(outputs).toEqual([{ type: "dropped", reason: "not-own-information", from: bob, count: 1 }]);
@@ -437,7 +438,7 @@ describe("Discovery answers requests", () => {
     expect(ofType(honest, "respond-membership")).toHaveLength(1);
   });
 
-  test("Discovery closes the connection to whom it may not be disclosed, and does not answer (scenario 22, §8.4)", () => {
+  test("04/22, 4.19: closes the connection to whom it may not be disclosed, and does not answer", () => {
     const { step } = setup({ disclosure: () => "nothing" });
     const outputs = step(request("alice"));
     expect(ofType(outputs, "respond-membership")).toEqual([]);
@@ -445,7 +446,7 @@ describe("Discovery answers requests", () => {
     expect(reasons(outputs)).toEqual(["undisclosed"]);
   });
 
-  test("Discovery tells only what the asker may learn, and without secrets where it may not see them", () => {
+  test("4.18, 4.44: tells only what the asker may learn, and without secrets where it may not see them", () => {
     const disclosure: Disclosure = (target, { pkiId }) =>
       target.pkiId !== carol ? "all" : pkiId === bob ? "nothing" : "public";
     const { push, only } = setup({ disclosure });
@@ -459,7 +460,7 @@ describe("Discovery answers requests", () => {
     expect(open?.alive.some(({ secret }) => secret !== undefined)).toBe(true);
   });
 
-  test("Discovery keeps the secret of a member in its answers when a newer copy came without", () => {
+  test("4.23: keeps the secret of a member in its answers when a newer copy came without", () => {
     const { push, step, only } = setup();
     push("alice", 1n);
     step({ type: "alive", alive: aliveOf("alice", { sequence: 2n }), from: bob });
@@ -468,7 +469,7 @@ describe("Discovery answers requests", () => {
     expect(entry?.secret).toBeDefined();
   });
 
-  test("Discovery sends a view that is too large in turns", () => {
+  test("4.20: sends a view that is too large in turns", () => {
     const { push, only } = setup({ config: { maxResponseEntries: 3 } });
     for (let at = 0; at < 7; at++) push(`m${at}`, 1n);
     const seen = new Set<string>();
@@ -480,7 +481,7 @@ describe("Discovery answers requests", () => {
     expect(seen.size).toBe(7);
   });
 
-  test("Discovery bounds an answer in bytes too", () => {
+  test("4.20: bounds an answer in bytes too", () => {
     const { push, only } = setup({ config: { maxResponseBytes: 200 } });
     for (let at = 0; at < 20; at++) push(`m${at}`, 1n);
     const [response] = only("respond-membership", request("m0", { sequence: 2n }));
@@ -495,7 +496,7 @@ describe("Discovery answers requests", () => {
 });
 
 describe("Discovery reads responses", () => {
-  test("Discovery learns the alive and the dead of a response, forwards neither, and keeps who it knows", () => {
+  test("4.12, 4.25: learns the alive and the dead of a response, forwards neither, and keeps who it knows", () => {
     const { push, respond, discovery } = setup();
     push("alice", 5n);
     const outputs = respond(alice, [aliveOf("bob")], [aliveOf("carol"), aliveOf("alice", { sequence: 9n })]);
@@ -506,7 +507,7 @@ describe("Discovery reads responses", () => {
     expect(discovery.lookup(alice)).toMatchObject({ state: "alive", sequence: 5n });
   });
 
-  test("Discovery refuses a response it did not ask for, and a second one to one request (§19.16)", () => {
+  test("4.27: refuses a response it did not ask for, and a second one to one request", () => {
     const { push, pass, step, discovery } = setup();
     push("alice", 1n);
     const response = {
@@ -527,7 +528,7 @@ describe("Discovery reads responses", () => {
     expect(reasons(step(response))).toEqual(["unsolicited-response"]);
   });
 
-  test("Discovery refuses a response that comes too late", () => {
+  test("4.27: refuses a response that comes too late", () => {
     const { push, pass, step } = setup({ config: { responseTimeoutMs: 100 } });
     push("alice", 1n);
     pass(251);
@@ -536,7 +537,7 @@ describe("Discovery reads responses", () => {
     expect(reasons(step(response))).toEqual(["unsolicited-response"]);
   });
 
-  test("Discovery lets one bad entry cost only itself (N7, §19.17)", () => {
+  test("04/N7, 4.22: lets one bad entry cost only itself", () => {
     const { push, respond } = setup();
     push("alice", 1n);
     const outputs = respond(alice, [aliveOf(""), aliveOf("bob")], []);
@@ -544,7 +545,7 @@ describe("Discovery reads responses", () => {
     expect(reasons(outputs)).toEqual(["malformed"]);
   });
 
-  test("Discovery reads no more entries than it allows", () => {
+  test("4.24: reads no more entries than it allows", () => {
     const { push, respond, discovery } = setup({ config: { maxResponseEntries: 2 } });
     push("alice", 1n);
     const outputs = respond(alice, [aliveOf("b"), aliveOf("c"), aliveOf("d")], [aliveOf("e")]);
@@ -555,7 +556,7 @@ describe("Discovery reads responses", () => {
     expect(discovery.deadMembers).toHaveLength(0);
   });
 
-  test("Discovery does not have signatures of entries checked that it holds already (scenarios 7 and 8)", () => {
+  test("04/7, 04/8, 4.22: does not have signatures of entries checked that it holds already", () => {
     const { push, respond, discovery } = setup();
     push("alice", 1n);
     const [bobAlive, carolDead] = [aliveOf("bob"), aliveOf("carol")];
@@ -569,7 +570,7 @@ describe("Discovery reads responses", () => {
 });
 
 describe("Discovery notices death", () => {
-  test("Discovery declares a silent member dead after the expiration time, and closes its connection (scenario 12)", () => {
+  test("04/12, 4.29: declares a silent member dead after the expiration time, and closes its connection", () => {
     const { push, pass, discovery } = setup();
     push("alice", 1n);
     expect(ofType(pass(25_000), "member-down")).toEqual([]);
@@ -582,7 +583,7 @@ describe("Discovery notices death", () => {
     expect(discovery.lookup(alice)?.state).toBe("dead");
   });
 
-  test("Discovery declares dead at once who cannot be reached, and nobody else", () => {
+  test("4.32: declares dead at once who cannot be reached, and nobody else", () => {
     const { push, step } = setup();
     push("alice", 1n);
     expect(ofType(step({ type: "presumed-dead", pkiId: alice }), "member-down")).toMatchObject([
@@ -592,7 +593,7 @@ describe("Discovery notices death", () => {
     expect(reasons(step({ type: "presumed-dead", pkiId: bob }))).toEqual(["unknown-member"]);
   });
 
-  test("Discovery resurrects a dead member by a newer message only (N1, §9)", () => {
+  test("04/N1, 4.7: resurrects a dead member by a newer message only", () => {
     const { push, step, pass, discovery } = setup();
     push("alice", 4n);
     step({ type: "presumed-dead", pkiId: alice });
@@ -603,7 +604,7 @@ describe("Discovery notices death", () => {
     expect(ofType(pass(5_000), "send-alive"), "we are not alone again").not.toEqual([]);
   });
 
-  test("Discovery pings the dead, and asks those that answer, with their secret shown", () => {
+  test("4.34: pings the dead, and asks those that answer, with their secret shown", () => {
     const { push, step, pass } = setup();
     push("alice", 1n);
     step({ type: "presumed-dead", pkiId: alice });
@@ -616,7 +617,7 @@ describe("Discovery notices death", () => {
     expect(reasons(step({ type: "ping-result", pkiId: alice, alive: true }))).toEqual(["unexpected-result"]);
   });
 
-  test("Discovery pings an endpoint once, for the youngest life seen there (§19.18)", () => {
+  test("4.34: pings an endpoint once, for the youngest life seen there", () => {
     const { step, pass } = setup();
     for (const [name, incarnation] of [
       ["old", 1n],
@@ -629,7 +630,7 @@ describe("Discovery notices death", () => {
     expect(ofType(pass(27_500), "ping")).toMatchObject([{ pkiId: pkiIdOf("young") }]);
   });
 
-  test("Discovery probes at most so many of the dead in one round", () => {
+  test("4.34: probes at most so many of the dead in one round", () => {
     const { push, step, pass } = setup({ config: { maxProbes: 3 } });
     for (let at = 0; at < 10; at++) {
       push(`m${at}`, 1n);
@@ -638,7 +639,7 @@ describe("Discovery notices death", () => {
     expect(ofType(pass(27_500), "ping")).toHaveLength(3);
   });
 
-  test("Discovery forgets a dead member after its time to live, and refuses its old messages as long again (N2)", () => {
+  test("04/N2, 4.35: forgets a dead member after its time to live, and refuses its old messages as long again", () => {
     const { push, pass, respond, discovery } = setup({ config: { msgExpirationFactor: 2 } });
     push("alice", 1n, bob, 10n);
     expect(ofType(pass(50_000), "member-forgotten")).toEqual([]);
@@ -652,7 +653,7 @@ describe("Discovery notices death", () => {
     expect(ofType(push("alice", 2n, bob, 10n), "member-up")).toMatchObject([{ cause: "learned" }]);
   });
 
-  test("Discovery remembers the forgotten no longer than twice the time to live, then is idle", () => {
+  test("4.35: remembers the forgotten no longer than twice the time to live, then is idle", () => {
     const { push, pass, discovery } = setup({ config: { msgExpirationFactor: 2 } });
     push("alice", 1n);
     pass(105_000);
@@ -660,7 +661,7 @@ describe("Discovery notices death", () => {
     expect(discovery.wants(aliveOf("alice").message, "push")).toBe(true);
   });
 
-  test("Discovery forgets members known only from responses too (N3, §19.6)", () => {
+  test("04/N3, 4.35: forgets members known only from responses too", () => {
     const { push, respond, pass, discovery } = setup({ config: { msgExpirationFactor: 2 } });
     push("alice", 1n);
     respond(alice, [aliveOf("bob")], [aliveOf("carol")]);
@@ -669,7 +670,7 @@ describe("Discovery notices death", () => {
     expect(discovery.lookup(carol)).toBeUndefined();
   });
 
-  test("Discovery keeps a member alive that is refreshed by responses only (scenario 10, §19.7)", () => {
+  test("04/10, 4.35: keeps a member alive that is refreshed by responses only", () => {
     const { respond, pass, step, discovery } = setup({ config: { msgExpirationFactor: 2 } });
     step({ type: "membership-request", from: alice, nonce: 0n, self: aliveOf("alice") });
     for (let round = 2n; round < 20n; round++) {
@@ -679,7 +680,7 @@ describe("Discovery notices death", () => {
     }
   });
 
-  test("Discovery does not pass on deaths it knows only from others, or the dead would never be forgotten (§19.6)", () => {
+  test("4.21: does not pass on deaths it knows only from others, or the dead would never be forgotten", () => {
     const { push, respond, only } = setup();
     push("alice", 1n);
     respond(alice, [], [aliveOf("bob")]);
@@ -687,7 +688,7 @@ describe("Discovery notices death", () => {
     expect(only("respond-membership", request)[0]?.dead).toEqual([]);
   });
 
-  test("Discovery drops a member whose identity is gone, and takes it back by a newer message only (scenario 17, N9)", () => {
+  test("04/17, 04/N9, 4.33: drops a member whose identity is gone, and takes it back by a newer message only", () => {
     const { push, step, discovery } = setup();
     push("alice", 3n);
     expect(step({ type: "identity-removed", pkiId: alice })).toMatchObject([
@@ -699,7 +700,7 @@ describe("Discovery notices death", () => {
     expect(reasons(step({ type: "identity-removed", pkiId: bob }))).toEqual(["unknown-member"]);
   });
 
-  test("Discovery with a full table makes room by forgetting who has been dead longest, else refuses", () => {
+  test("4.37: with a full table makes room by forgetting who has been dead longest, else refuses", () => {
     const { push, step, discovery, pass } = setup({ config: { maxMembers: 2 } });
     push("alice", 1n);
     pass(10);
@@ -718,16 +719,13 @@ describe("Discovery notices death", () => {
 describe("Discovery checks what its caller gives", () => {
   const options = { incarnation: 1n, random: seededRandom(1) };
 
-  test.each(["", "no-port", "host:0", "host:65536", "a:b:c"])(
-    "Discovery refuses %j as own endpoint (§7.3)",
-    (endpoint) => {
-      const create = () => new Discovery({ ...options, self: { pkiId: self, internalEndpoint: endpoint } });
-      expect(create).toThrow(GossipError);
-      expect(create).toThrow(/expected self.internalEndpoint as host:port, got/);
-    },
-  );
+  test.each(["", "no-port", "host:0", "host:65536", "a:b:c"])("4.5: refuses %j as own endpoint", (endpoint) => {
+    const create = () => new Discovery({ ...options, self: { pkiId: self, internalEndpoint: endpoint } });
+    expect(create).toThrow(GossipError);
+    expect(create).toThrow(/expected self.internalEndpoint as host:port, got/);
+  });
 
-  test("Discovery takes an IPv6 endpoint (§19.19)", () => {
+  test("4.5: takes an IPv6 endpoint", () => {
     const discovery = new Discovery({ ...options, self: { pkiId: self, internalEndpoint: "[::1]:7051" } });
     expect(discovery.self.endpoint).toBe("");
   });
@@ -745,7 +743,7 @@ describe("Discovery checks what its caller gives", () => {
     expect(response).toMatchObject({ alive: [], dead: [], includeSecret: false });
   });
 
-  test("Discovery says itself what others decode from its records (scenario 11)", () => {
+  test("04/11: says itself what others decode from its records", () => {
     const { push } = setup();
     const [heartbeat] = ofType(push("alice", 1n), "send-alive");
     const message = heartbeat && decodeMessage(verifiedAlive(heartbeat.self).envelope.payload);

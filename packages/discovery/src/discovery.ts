@@ -25,7 +25,7 @@
  *
  * Where the rules are: what an alive message does, and forgetting, members.ts; silence and notices of comm, liveness.ts;
  * contacts.ts; requests, responses and whom to ask, exchange.ts, response.ts, partners.ts, asked.ts; looking for the dead,
- * probes.ts; renewed identities, successions.ts; our own messages, own-record.ts, own-time.ts; who may learn whom,
+ * probes.ts; renewed identities, successions.ts; replays of what is long gone, first-contact.ts; our own messages, own-record.ts, own-time.ts; who may learn whom,
  * disclosure.ts. Here they are put together, and the timers kept.
  *
  * Timers. `heartbeat`, `sync` (ask some members) run while somebody is alive; `probe` (ping the dead) while somebody is
@@ -46,12 +46,13 @@
  */
 
 import type { Verified } from "@gossip/crypto";
-import type { AliveMessage, Member, PkiId } from "@gossip/proto";
+import { type AliveMessage, type Member, type PkiId, readInternalEndpoint } from "@gossip/proto";
 import { fraction, type Machine, type Millis, type Random, Timers, unreachable, type Wake } from "@gossip/runtime";
 import { type DiscoveryConfig, resolveDiscoveryConfig } from "./config.js";
 import { Contacts, type ContactTimer } from "./contacts.js";
 import type { Disclosure } from "./disclosure.js";
 import { Exchange } from "./exchange.js";
+import { FirstContact } from "./first-contact.js";
 import type {
   AlivePath,
   DiscoveryInput,
@@ -112,6 +113,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
   readonly #contacts: Contacts;
   readonly #probes: Probes;
   readonly #successions: Successions;
+  readonly #firstContact: FirstContact;
 
   #lastHeartbeat = Number.NEGATIVE_INFINITY;
   #lastSync = Number.NEGATIVE_INFINITY;
@@ -161,6 +163,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     });
     this.#probes = new Probes({ config, random, turn, table, own, exchange });
     this.#successions = new Successions({ config, turn, table, own });
+    this.#firstContact = new FirstContact(config, turn, own);
     this.#syncDelay = config.newsIntervalMs;
     this.#newsDelay = config.newsIntervalMs;
   }
@@ -193,6 +196,8 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
         return this.#contacts.onIdentified(input);
       case "identify-failed":
         return this.#contacts.onIdentifyFailed(input.endpoint);
+      case "endpoint-verified":
+        return this.#firstContact.onVerified(input.pkiId);
       case "alive":
         return this.#onAlive(input.alive, "push", input.from);
       case "membership-request":
@@ -225,6 +230,10 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
       // Somebody holds us dead, and believes only a message newer than any it has (page 04 §13.2).
       if (path === "dead-entry") this.#hasNews = true;
       return this.#own.onReturned(message, from);
+    }
+    if (this.#table.isStranger(message.member.pkiId) && this.#firstContact.doubts(message, from)) {
+      if (path !== "dead-entry") this.#firstContact.ask(dialledAt(alive));
+      return this.#turn.drop("too-old", from);
     }
     // Compared again here, for time has passed since `wants` while the signature was checked (page 04 §16).
     const applied = this.#table.apply(alive, path, from, this.#turn.now);
@@ -440,4 +449,9 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
   lookup(pkiId: PkiId): DiscoveryMember | undefined {
     return this.#table.get(pkiId);
   }
+}
+
+/** Where the author of a message is dialled, as far as the message says. */
+function dialledAt({ message, envelope }: Verified<AliveMessage>): string {
+  return (envelope.secret && readInternalEndpoint(envelope.secret.payload)) || message.member.endpoint;
 }

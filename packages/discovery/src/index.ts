@@ -19,6 +19,7 @@ export type {
   DiscoveryInput,
   DiscoveryMember,
   DiscoveryOutput,
+  EndpointVerified,
   ForwardAlive,
   Identified,
   Identify,

@@ -40,6 +40,13 @@ export interface IdentifyFailed {
   readonly endpoint: string;
 }
 
+/** Answer to the output `verify-endpoint`: who proved to be there; nothing is said when nobody did. */
+export interface EndpointVerified {
+  readonly type: "endpoint-verified";
+  readonly endpoint: string;
+  readonly pkiId: PkiId;
+}
+
 /** A pushed alive message. */
 export interface Alive {
   readonly type: "alive";
@@ -105,6 +112,7 @@ export type DiscoveryInput =
   | Release
   | Identified
   | IdentifyFailed
+  | EndpointVerified
   | Alive
   | MembershipRequested
   | MembershipResponded
@@ -179,14 +187,14 @@ export interface Identify {
 }
 
 /**
- * Two members say to be at this endpoint: find out who is (probe handshake). If another member of their organization
- * answers than one of `older`, that one is replaced: its identity goes, and `identity-removed` follows (page 04 §13.3).
- * We may be the one who answers.
+ * Find out who is at this endpoint (probe handshake), and answer `endpoint-verified` if somebody is, be it we. Either
+ * several members say to be there, or one of whom only old news came. If another member of their organization answers than
+ * one of `older`, that one is replaced: its identity goes, and `identity-removed` follows (page 04 §13.3).
  */
 export interface VerifyEndpoint {
   readonly type: "verify-endpoint";
   readonly endpoint: string;
-  /** All at the endpoint but the youngest. */
+  /** All at the endpoint but the youngest; may be empty. */
   readonly older: readonly PkiId[];
 }
 
@@ -276,6 +284,8 @@ export type DiscoveryDropReason =
   | "own-message"
   /** Not newer than what is held. */
   | "stale"
+  /** The first message of a stranger, from long ago by its own count. */
+  | "too-old"
   /** Not newer than what is remembered of a forgotten member. */
   | "forgotten"
   /** A dead entry about a member that is known, alive or dead. */

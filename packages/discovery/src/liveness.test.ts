@@ -158,6 +158,19 @@ describe("a node that was asleep", () => {
     expect(downs()).toMatchObject([{ cause: "presumed-dead" }]);
   });
 
+  test("4.52: does not take the next sleep for the silence that confirms a notice", () => {
+    const { hear, pass, sleep, step, downs } = setUp();
+    hear();
+    sleep(30_000);
+    step({ type: "presumed-dead", pkiId: alice });
+    pass(5_000);
+    sleep(30_000);
+    pass(14_000);
+    expect(downs()).toEqual([]);
+    pass(4_000);
+    expect(downs()).toMatchObject([{ cause: "presumed-dead" }]);
+  });
+
   test("4.52: believes notices at once when it has been awake for a while", () => {
     const { hear, pass, sleep, step, downs } = setUp();
     hear();

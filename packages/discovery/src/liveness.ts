@@ -48,7 +48,7 @@ export interface Hearing {
   latenessThen: Millis;
   meanMs: Millis;
   deviationMs: Millis;
-  /** When comm gave it up and we doubted that, on the clock of `step`. */
+  /** When comm gave it up and we doubted that. */
   doubtedAt: Millis | undefined;
   /** Others showed it alive after comm had given it up. */
   isUnreachable: boolean;
@@ -62,9 +62,8 @@ export class Liveness {
   #lastStepAt: Millis = Number.NEGATIVE_INFINITY;
   #asleepMs: Millis = 0;
   #latenessMs: Millis = 0;
-  /** When the last sleep ended, on the clock of `step`. */
+  /** When the last sleep ended, and the last pause; on the clock that stood still meanwhile. */
   #wokeAt = Number.NEGATIVE_INFINITY;
-  /** From when on silence counts after the last pause, on the clock that stands still. */
   #freshAt = Number.NEGATIVE_INFINITY;
 
   constructor(config: DiscoveryConfig) {
@@ -81,8 +80,8 @@ export class Liveness {
       return undefined;
     }
     this.#asleepMs += late;
-    this.#wokeAt = now;
-    if (late > this.#config.aliveTimeIntervalMs) this.#freshAt = this.#awake(now);
+    this.#wokeAt = this.#awake(now);
+    if (late > this.#config.aliveTimeIntervalMs) this.#freshAt = this.#wokeAt;
     return late;
   }
 
@@ -113,14 +112,15 @@ export class Liveness {
   judge(hearing: Hearing, now: Millis): Judgement {
     if (!this.#config.selfHealth) return "believed";
     if (hearing.isUnreachable) return "refuted";
-    if (now - this.#wokeAt > this.#recoveryMs) return "believed";
-    hearing.doubtedAt ??= now;
+    const awake = this.#awake(now);
+    if (awake - this.#wokeAt > this.#recoveryMs) return "believed";
+    hearing.doubtedAt ??= awake;
     return "doubted";
   }
 
-  /** Whether a notice that was doubted has turned out true: the member was not heard of since. */
+  /** Whether a notice that was doubted has turned out true: the member was not heard of since, and we did not sleep again. */
   isConfirmed({ doubtedAt }: Hearing, now: Millis): boolean {
-    return doubtedAt !== undefined && now - doubtedAt > this.#recoveryMs;
+    return doubtedAt !== undefined && this.#awake(now) - Math.max(doubtedAt, this.#wokeAt) > this.#recoveryMs;
   }
 
   isSilent(hearing: Hearing, now: Millis): boolean {

@@ -102,6 +102,11 @@ export class MemberTable {
     return this.#entries.get(pkiId)?.member;
   }
 
+  /** Whether nothing is held of it, not even that it was forgotten. */
+  isStranger(pkiId: PkiId): boolean {
+    return !this.#entries.has(pkiId) && !this.#tombstones.has(pkiId);
+  }
+
   /** Why an alive message would change nothing; `undefined` when it would. */
   refusal(message: AliveMessage, path: AlivePath, hasSecret: boolean): DiscoveryDropReason | undefined {
     const { pkiId, endpoint } = message.member;

@@ -52,6 +52,11 @@ export class OwnRecord {
     return this.#time.current.incarnation;
   }
 
+  /** The date, in milliseconds since 1970, as our incarnation has it. */
+  get wallMs(): number {
+    return Number(this.incarnation / 1_000_000n) + this.#turn.now - this.startedAt;
+  }
+
   /** When the first step was. */
   get startedAt(): Millis {
     return this.#startedAt ?? this.#turn.now;

@@ -192,6 +192,8 @@ export class DiscoveryNetwork {
       }
       case "identify":
         return this.#identify(node, output.endpoint);
+      case "verify-endpoint":
+        return this.#later(() => this.#verify(node, output.endpoint, output.older));
       case "ping":
         this.#record(node.name, nameOf(output.pkiId), "ping");
         return this.#later(() => {
@@ -249,6 +251,16 @@ export class DiscoveryNetwork {
       const sameOrg = there.org === node.org;
       this.#push(node, { type: "identified", endpoint, pkiId: pkiIdOf(there.name), sameOrg });
     });
+  }
+
+  #verify(node: Node, endpoint: string, older: readonly PkiId[]): void {
+    const there = this.#reach(node, this.#at(endpoint));
+    if (there === undefined) return;
+    const found = pkiIdOf(there.name);
+    this.#push(node, { type: "endpoint-verified", endpoint, pkiId: found });
+    for (const pkiId of older) {
+      if (pkiId !== found && this.#orgs.get(pkiId) === there.org) this.#push(node, { type: "identity-removed", pkiId });
+    }
   }
 
   #at(endpoint: string): Node | undefined {

@@ -147,6 +147,9 @@ export function sealed(message: GossipMessage, crypto: FakeCrypto): Envelope {
   return seal(message, crypto) as Envelope;
 }
 
+/** When the clock of a scene starts, in nanoseconds since 1970: whoever began long before is doubted (4.58). */
+export const sceneStart = new VirtualClock().nowNanos();
+
 /** An alive message of this identity, which it carries, at the endpoint that a scene gives to its name. */
 export function alive(
   crypto: FakeCrypto,
@@ -156,7 +159,7 @@ export function alive(
   const [, name] = new TextDecoder().decode(crypto.identity).split(":");
   return aliveMessage({
     member: { endpoint: `${name}:7051`, metadata: new Uint8Array(0), pkiId: crypto.pkiId },
-    time: { incarnation: 1n, sequence },
+    time: { incarnation: sceneStart, sequence },
     identity: crypto.identity,
     ...overrides,
   });
