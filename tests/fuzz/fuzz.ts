@@ -11,7 +11,7 @@ import { pick, type Random, seededRandom } from "@gossip/runtime";
 import { readConversation } from "../../packages/fabric/test/recorded-conversations.js";
 import { messageTypes } from "../../packages/proto/test/arbitraries.js";
 import { Generator } from "./generate.js";
-import { harmIn } from "./harm.js";
+import { harmIn, isOfExtension } from "./harm.js";
 import type { HostilePeer } from "./hostile.js";
 import { observe } from "./observe.js";
 import { mutated } from "./wire.js";
@@ -76,6 +76,7 @@ const inputs: Readonly<Partial<Record<MessageType, string>>> = {
   leadership: "leaders/leadership",
   "private-data": "handler/private-data",
   "private-data-request": "handler/private-data-request",
+  "shared-entry": "shared-map/entry",
 };
 
 /** The types that come as far as a machine. */
@@ -122,8 +123,9 @@ async function fuzzWorld(
   let envelope = 0;
   const find = (what: Finding["what"], detail: string) =>
     report.findings.push({ what, detail, crypto, world: number, envelope, bytes: said });
-  const onHeard = (bytes: Uint8Array) => {
-    const harm = harmIn(bytes);
+  const onHeard = (bytes: Uint8Array, by: HostilePeer) => {
+    const harm =
+      harmIn(bytes) ?? (isOfExtension(bytes) && !by.hasFeatures ? "an extension for a stock peer" : undefined);
     if (harm !== undefined) find("harm", `${harm}: ${Buffer.from(bytes).toString("hex").slice(0, 2_000)}`);
     heard.push(bytes);
     if (heard.length > maxHeard) heard.shift();
@@ -132,7 +134,7 @@ async function fuzzWorld(
   const generator = new Generator(world, random);
   const observed = observe();
   try {
-    let middle = 0;
+    let middle: number | undefined;
     for (; envelope < envelopes && world.faults.length === 0 && report.findings.length < maxFindings; envelope++) {
       if (envelope === envelopes >> 1) middle = await heapNow(options);
       await passTime(world, random);
@@ -156,7 +158,7 @@ async function fuzzWorld(
     for (const fault of world.faults)
       find("fault", fault instanceof Error ? (fault.stack ?? fault.message) : String(fault));
     heard.length = 0;
-    const heap = { middle, end, closed: await heapNow(options) };
+    const heap = { middle: middle ?? end, end, closed: await heapNow(options) };
     report.heaps.push(heap);
     for (const grown of growthIn(heap, report.heaps)) find("growth", grown);
   } finally {
@@ -204,6 +206,8 @@ async function passTime(world: World, random: Random): Promise<void> {
 const weights: Readonly<Partial<Record<MessageType, number>>> = {
   alive: 2,
   data: 3,
+  "shared-entry": 8,
+  "state-info-pull-request": 1.5,
   leadership: 4,
   "state-info": 2,
   update: 2,
@@ -216,12 +220,12 @@ const weights: Readonly<Partial<Record<MessageType, number>>> = {
 };
 const drawn = messageTypes.flatMap((type) => Array<MessageType>(Math.round(10 * (weights[type] ?? 1))).fill(type));
 
-/** One of whom the node asked something, as a rule; else anybody. */
+/** One of whom the node asked something, often; else anybody. */
 function speaker(
   { peers }: World,
   random: Random,
 ): { readonly peer: HostilePeer; readonly due: MessageType | undefined } {
-  if (random.below(4) > 0) {
+  if (random.below(5) < 2) {
     for (const peer of peers) {
       const due = peer.takeDue();
       if (due !== undefined) return { peer, due };

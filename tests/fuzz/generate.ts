@@ -2,8 +2,18 @@
 
 import { channelMac, seal, sealSecret, unsigned } from "@gossip/crypto";
 import { makeFakeBlock } from "@gossip/crypto/testing";
-import type { BlockPayload, Envelope, GossipMessage, MessageType, PeerTime, PkiId, PullType } from "@gossip/proto";
-import { decodeMessage, pkiId, pkiIdToBytes } from "@gossip/proto";
+import {
+  type BlockPayload,
+  decodeMessage,
+  type Envelope,
+  type GossipMessage,
+  type MessageType,
+  type PeerTime,
+  type PkiId,
+  type PullMessage,
+  pkiId,
+  pkiIdToBytes,
+} from "@gossip/proto";
 import {
   acknowledgement,
   aliveMessage,
@@ -20,6 +30,7 @@ import {
   privateDataRequest,
   privateDataResponse,
   requestMessage,
+  sharedEntry,
   stateInfo,
   stateInfoPullRequest,
   stateInfoSnapshot,
@@ -28,11 +39,14 @@ import {
   updateMessage,
 } from "@gossip/proto/testing";
 import { pick, type Random } from "@gossip/runtime";
+import { digestOf } from "../../packages/node/src/shared-map.js";
 import type { Author, HostilePeer } from "./hostile.js";
 import { mutated } from "./wire.js";
 import { channelName, type World } from "./world.js";
 
 const none = new Uint8Array(0);
+/** Entries of the shared map that were made, to be offered and given when they are asked for. */
+const maxEntries = 300;
 const maxUint64 = 2n ** 64n - 1n;
 const oddEndpoints = [
   "",
@@ -52,6 +66,7 @@ export class Generator {
   readonly #random: Random;
   readonly #startedAt: bigint;
   #sequence = 1n;
+  readonly #entries = new Map<string, Envelope>();
 
   constructor(world: World, random: Random) {
     this.#world = world;
@@ -61,10 +76,10 @@ export class Generator {
 
   /** An envelope of this type as `peer` might send it. */
   envelope(type: MessageType, peer: HostilePeer): Envelope {
-    return type === "shared-entry" ? this.#makers.empty(peer) : this.#makers[type](peer);
+    return this.#makers[type](peer);
   }
 
-  readonly #makers: Readonly<Record<Exclude<MessageType, "shared-entry">, (peer: HostilePeer) => Envelope>> = {
+  readonly #makers: Readonly<Record<MessageType, (peer: HostilePeer) => Envelope>> = {
     alive: (peer) => this.#alive(this.#author(peer)),
     "membership-request": (peer) => {
       const self = this.#chance(12)
@@ -79,28 +94,37 @@ export class Generator {
         this.#many(most, () => (this.#chance(10) ? this.#part(peer) : this.#alive(this.#author(peer))));
       return this.#plain(membershipResponse({ nonce, alive: entries(12), dead: entries(4) }));
     },
-    hello: () => this.#plain(helloMessage({ ...this.#pull(), pullNonce: this.#nonce() })),
+    hello: () => {
+      const metadata = this.#chance(3) ? this.#random.bytes(this.#random.below(40)) : none;
+      return this.#plain(helloMessage({ ...this.#pull(undefined), pullNonce: this.#nonce(), metadata }));
+    },
     digest: (peer) => {
-      const pullNonce = peer.asked("hello")?.pullNonce ?? this.#nonce();
-      return this.#plain(digestMessage({ ...this.#pull(), pullNonce, digests: this.#many(20, () => this.#digest()) }));
+      const asked = peer.asked("hello");
+      const pull = this.#pull(asked);
+      const digests = this.#many(20, () => this.#digest(pull.pullType, peer));
+      return this.#plain(digestMessage({ ...pull, pullNonce: asked?.pullNonce ?? this.#nonce(), digests }));
     },
     request: (peer) => {
       const asked = peer.asked("digest");
+      const pull = this.#pull(asked);
       const digests = this.#many(
         10,
-        () => (this.#chance(2) ? pick(this.#random, asked?.digests ?? []) : undefined) ?? this.#digest(),
+        () =>
+          (this.#chance(2) ? pick(this.#random, asked?.digests ?? []) : undefined) ?? this.#digest(pull.pullType, peer),
       );
-      return this.#plain(requestMessage({ ...this.#pull(), pullNonce: asked?.pullNonce ?? this.#nonce(), digests }));
+      return this.#plain(requestMessage({ ...pull, pullNonce: asked?.pullNonce ?? this.#nonce(), digests }));
     },
     update: (peer) => {
       const asked = peer.asked("request");
       if (!this.#chance(8)) peer.answered("request");
-      const wanted = (asked?.digests ?? []).map((digest) => this.#authorOf(digest));
-      const data = [...wanted, ...this.#many(3, () => this.#author(peer))].map((author) =>
-        this.#chance(12) ? this.#part(peer) : this.#identity(author),
+      const pull = this.#pull(asked);
+      const wanted = [...(asked?.digests ?? []), ...this.#many(3, () => this.#digest(pull.pullType, peer))];
+      const data = wanted.map((digest) =>
+        this.#chance(12) ? this.#part(peer) : this.#item(pull.pullType, digest, peer),
       );
-      return this.#plain(updateMessage({ ...this.#pull(), pullNonce: asked?.pullNonce ?? this.#nonce(), data }));
+      return this.#plain(updateMessage({ ...pull, pullNonce: asked?.pullNonce ?? this.#nonce(), data }));
     },
+    "shared-entry": (peer) => this.#entry(this.#author(peer)),
     empty: () => this.#plain(emptyMessage()),
     conn: (peer) =>
       this.#sealed(
@@ -210,6 +234,34 @@ export class Generator {
     return this.#sealed(stateInfo({ pkiId: id, channelMac: this.#mac(id), time: this.#time(), properties }), author);
   }
 
+  /** What a digest names, as an item of a pull of this type. */
+  #item(type: PullMessage["pullType"], digest: Uint8Array, peer: HostilePeer): Envelope {
+    if (type === "shared") return this.#entries.get(hex(digest)) ?? this.#entry(peer.author);
+    if (type !== "block") return this.#identity(this.#authorOf(digest));
+    const number = /^\d{1,19}$/.exec(Buffer.from(digest).toString("latin1"))?.[0];
+    const payload = this.#block(number === undefined ? this.#blockNumber() : BigInt(number));
+    return this.#plain(dataMessage({ channel: this.#channel(), payload }));
+  }
+
+  #entry(author: Author): Envelope {
+    const counter = this.#chance(20)
+      ? maxUint64
+      : BigInt(Math.floor(Number(this.#world.clock.nowNanos() / 1_000_000n)));
+    const message = sharedEntry({
+      channel: this.#channel(),
+      pkiId: this.#chance(40) ? this.#oddId() : author.pkiId,
+      identity: this.#chance(20) ? this.#random.bytes(20) : author.identity,
+      key: this.#chance(30) ? "k".repeat(this.#random.below(2_000)) : `key${this.#random.below(500)}`,
+      value: this.#random.bytes(this.#chance(100) ? 70_000 : this.#random.below(30)),
+      isDeleted: this.#chance(10),
+      counter: counter + BigInt(this.#random.below(3)),
+    });
+    const envelope = this.#sealed({ ...message, counter: BigInt.asUintN(64, message.counter) }, author);
+    this.#entries.set(hex(digestOf({ ...message, counter: BigInt.asUintN(64, message.counter) }, envelope)), envelope);
+    for (const [oldest] of this.#entries) if (this.#entries.size > maxEntries) this.#entries.delete(oldest);
+    return envelope;
+  }
+
   /** What does not belong where it is put: any envelope, one within one, or none that can be read. */
   #part(peer: HostilePeer): Envelope {
     const choice = this.#random.below(6);
@@ -265,9 +317,13 @@ export class Generator {
     return pkiId(Buffer.from(this.#random.bytes(this.#random.below(65))).toString("hex"));
   }
 
-  #digest(): Uint8Array {
+  #digest(type: PullMessage["pullType"], peer: HostilePeer): Uint8Array {
     if (this.#chance(10)) return this.#random.bytes(this.#random.below(300));
-    if (this.#chance(30)) return Buffer.from(`${this.#blockNumber()}`);
+    if (type === "block" || this.#chance(30)) return Buffer.from(`${this.#blockNumber()}`);
+    if (type === "shared") {
+      if (this.#chance(2)) this.#entry(peer.author);
+      return Buffer.from(pick(this.#random, [...this.#entries.keys()]) ?? "", "hex");
+    }
     // Identities that nobody has heard of yet are what is asked for.
     const author = this.#chance(3) ? this.#world.author("org1", `n${this.#random.below(5_000)}`) : this.#anyAuthor();
     return pkiIdToBytes(author.pkiId);
@@ -302,10 +358,15 @@ export class Generator {
     return this.#chance(4) ? 0n : this.#random.uint64();
   }
 
-  #pull(): { readonly tag: "chan-and-org" | "empty"; readonly channel: string; readonly pullType: PullType } {
-    return this.#chance(10)
-      ? { tag: "chan-and-org", channel: this.#channel(), pullType: "block" }
-      : { tag: "empty", channel: "", pullType: this.#chance(40) ? "undefined" : "identity" };
+  /** As the question that it answers; else of any type, mostly identities. */
+  #pull(asked: PullMessage | undefined): Pick<PullMessage, "tag" | "channel" | "pullType"> {
+    if (asked !== undefined && !this.#chance(20)) {
+      return { tag: asked.tag, channel: asked.channel, pullType: asked.pullType };
+    }
+    const choice = this.#random.below(10);
+    if (choice < 3) return { tag: "chan-and-org", channel: this.#channel(), pullType: "block" };
+    if (choice < 5) return { tag: "chan-only", channel: this.#channel(), pullType: "shared" };
+    return { tag: "empty", channel: "", pullType: this.#chance(40) ? "undefined" : "identity" };
   }
 
   #many<T>(most: number, make: () => T): T[] {
@@ -349,6 +410,10 @@ function authorOf(payload: Uint8Array): PkiId | undefined {
   const message = decodeMessage(payload);
   if (message.type === "alive") return message.member.pkiId;
   return "pkiId" in message ? message.pkiId : undefined;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
 }
 
 function range(start: bigint, end: bigint): bigint[] {

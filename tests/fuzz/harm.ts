@@ -5,6 +5,7 @@ import {
   type GossipMessage,
   illegalTag,
   type MessageType,
+  type PullType,
   readEnvelope,
   readMessage,
 } from "@gossip/proto";
@@ -54,7 +55,7 @@ function harmOf(message: GossipMessage, envelope: Envelope): string | undefined 
     case "update":
       return message.data.length === 0
         ? "an empty update"
-        : harmInParts(message.data, message.pullType === "block" ? "data" : "peer-identity");
+        : harmInParts(message.data, itemTypes[message.pullType] ?? "peer-identity");
     case "digest":
     case "request":
       return message.digests.length === 0 ? `a ${message.type} without digests` : undefined;
@@ -72,6 +73,16 @@ function harmOf(message: GossipMessage, envelope: Envelope): string | undefined 
       return undefined;
   }
 }
+
+/** Whether only peers that know our extensions may get it. */
+export function isOfExtension(bytes: Uint8Array): boolean {
+  const envelope = readEnvelope(bytes);
+  const message = envelope.ok ? readMessage(envelope.value.payload) : envelope;
+  if (!message.ok) return false;
+  return message.value.type === "shared-entry" || ("pullType" in message.value && message.value.pullType === "shared");
+}
+
+const itemTypes: Readonly<Partial<Record<PullType, MessageType>>> = { block: "data", shared: "shared-entry" };
 
 function harmInParts(parts: readonly Envelope[], type: MessageType): string | undefined {
   for (const part of parts) {

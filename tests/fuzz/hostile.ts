@@ -22,10 +22,12 @@ export interface Author {
 }
 
 export interface HostileOptions {
+  /** The bits of its handshake that say which extensions it understands; a stock peer sends none. */
+  readonly features: Uint8Array;
   readonly author: Author;
   readonly transport: Transport;
   /** Told of every message from the node under test, as it came. */
-  onHeard(bytes: Uint8Array): void;
+  onHeard(bytes: Uint8Array, by: HostilePeer): void;
 }
 
 /** Questions of one kind that are kept to be answered. */
@@ -56,6 +58,11 @@ export class HostilePeer {
     this.#options = options;
     this.author = options.author;
     options.transport.listen((stream) => this.#begin(stream));
+  }
+
+  /** Whether it is one of ours, as far as it says. */
+  get hasFeatures(): boolean {
+    return this.#options.features.length > 0;
   }
 
   get isConnected(): boolean {
@@ -99,7 +106,7 @@ export class HostilePeer {
     let isProven = false;
     stream.start({
       onMessage: (bytes) => {
-        this.#options.onHeard(bytes);
+        this.#options.onHeard(bytes, this);
         const envelope = readEnvelope(bytes);
         const message = envelope.ok ? readMessage(envelope.value.payload) : envelope;
         if (!message.ok) return;
@@ -115,7 +122,8 @@ export class HostilePeer {
       },
     });
     const { identity, pkiId } = this.author;
-    stream.send(encodeEnvelope(seal(connMessage({ pkiId, identity }), this.author) as Envelope)); // signs at once
+    const conn = connMessage({ pkiId, identity, features: this.#options.features });
+    stream.send(encodeEnvelope(seal(conn, this.author) as Envelope)); // signs at once
   }
 
   #keep(message: GossipMessage): void {

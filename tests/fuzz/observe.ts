@@ -1,5 +1,6 @@
 import { Discovery } from "@gossip/discovery";
 import { Pull } from "@gossip/pull";
+import { SharedMap } from "@gossip/shared-map";
 import { StateTransfer } from "@gossip/state";
 import { ChannelGossip } from "../../packages/node/src/channel-gossip.js";
 import { Emitter } from "../../packages/node/src/emitter.js";
@@ -23,6 +24,7 @@ const machines: readonly (readonly [string, Stepping])[] = [
   ["pull", Pull.prototype as unknown as Stepping],
   ["channel", ChannelGossip.prototype as unknown as Stepping],
   ["state", StateTransfer.prototype as unknown as Stepping],
+  ["shared-map", SharedMap.prototype as unknown as Stepping],
   ["emitter", Emitter.prototype as unknown as Stepping],
 ];
 

@@ -67,11 +67,13 @@ export class World {
   readonly #trust = new FakeTrust({ wallMs: () => Number(this.clock.nowNanos() / 1_000_000n) });
   readonly #network = createMemoryNetwork({ schedule: (deliver) => this.clock.schedule(this.clock.now(), deliver) });
 
-  private constructor(crypto: Crypto, onHeard: (bytes: Uint8Array) => void) {
+  private constructor(crypto: Crypto, onHeard: (bytes: Uint8Array, by: HostilePeer) => void) {
     this.crypto = crypto;
     this.peers = hostileOrgs.map((org, index) => {
       const author = this.author(org, `h${index}`);
-      return new HostilePeer({ author, transport: this.#network.transport(author.endpoint), onHeard });
+      // Every second one speaks our extensions, and the others must never hear of them.
+      const features = Uint8Array.of(...(index % 2 === 0 ? [1] : []));
+      return new HostilePeer({ author, features, transport: this.#network.transport(author.endpoint), onHeard });
     });
     const ghosts = [...new Set(hostileOrgs)].flatMap((org) =>
       Array.from({ length: ghostsPerOrg }, (_, index) => this.author(org, `g${index}`)),
@@ -85,7 +87,7 @@ export class World {
     crypto: Crypto,
     seed: bigint,
     config: GossipOptions,
-    onHeard: (bytes: Uint8Array) => void,
+    onHeard: (bytes: Uint8Array, by: HostilePeer) => void,
   ): Promise<World> {
     const world = new World(crypto, onHeard);
     await world.#open(seed, config);
