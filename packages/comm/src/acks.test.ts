@@ -114,6 +114,13 @@ describe("Acks", () => {
     expect(asked.ack(renewed, "", 9).told).toEqual(["9: 1 04=ok"]);
   });
 
+  it("3.34: keeps no more than a thousand characters of what a peer complains of", () => {
+    const acks = new Acks(10);
+    acks.step({ type: "await", nonce, peers: [two], minAcks: 1, timeoutMs: 3_000 }, 0);
+    const [settled] = acks.step({ type: "ack", nonce, from: two, error: "x".repeat(60_000) }, 1);
+    expect(settled?.outcome.results).toMatchObject([{ reason: "refused", detail: "x".repeat(1_000) }]);
+  });
+
   it("3.34: counts nobody twice, and nobody who was not asked", () => {
     const asked = new Asked([two, three], 2).ack(two).ack(two).ack(four);
     expect([asked.told, asked.acks.awaits(nonce, two), asked.acks.awaits(nonce, three)]).toEqual([[], false, true]);

@@ -59,6 +59,9 @@ export interface AcksOutput {
   readonly outcome: AckOutcome;
 }
 
+/** Characters that are kept of what a peer says was wrong. */
+const maxDetail = 1_000;
+
 interface Request {
   readonly nonce: bigint;
   readonly minAcks: number;
@@ -140,7 +143,7 @@ export class Acks implements Machine<AcksInput, AcksOutput> {
     this.#report(
       request,
       from,
-      error === "" ? { pkiId, ok: true } : { pkiId, ok: false, reason: "refused", detail: error },
+      error === "" ? { pkiId, ok: true } : { pkiId, ok: false, reason: "refused", detail: error.slice(0, maxDetail) },
     );
     this.#settleIfDone(request);
   }

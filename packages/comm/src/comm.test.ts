@@ -245,7 +245,7 @@ describe("Comm", () => {
         expect.objectContaining({
           level: "warn",
           message: "handshake refused",
-          fields: expect.objectContaining({ reason, claimed: mallory.pkiId }),
+          fields: expect.objectContaining({ reason, from: mallory.pkiId, org: expect.any(String), count: 1 }),
         }),
       );
       expect(metrics.values.get(`gossip_comm_handshakes_refused inbound ${reason}`)).toBeGreaterThan(0);

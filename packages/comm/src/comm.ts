@@ -464,11 +464,11 @@ class StreamComm implements Comm {
     remoteAddress: string,
     { claimed, org, reason, detail }: Extract<HandshakeResult, { ok: false }>,
   ): void {
-    const fields = { direction, remoteAddress, claimed, org, reason, detail };
     // A dialler that changes its mind, as one of two simultaneous dials does, is no news; nor is whom we found to be us.
     const isNews = reason !== "self-connection" && (direction === "outbound" || reason !== "stream-ended");
     // The port of who dials us is another each time, and would make each refusal the first of its kind.
     const from = claimed || (direction === "inbound" ? hostOf(remoteAddress) : remoteAddress);
+    const fields = { direction, from, remoteAddress, org, reason, detail };
     const count = isNews
       ? this.#refusals.count(`${direction} ${from} ${reason}`, this.#options.clock.now())
       : undefined;
