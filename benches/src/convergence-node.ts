@@ -41,13 +41,22 @@ async function openTransport({ tls: { cert, key, root } }: NodeSetup) {
   return await createGrpcTransport({ listen: "127.0.0.1:0", tls: { cert, key, roots: [root] } });
 }
 
-/** Milliseconds from `at` until `isDone`, told by a member that comes up or by looking. */
-function reached(at: number, isDone: () => boolean): Promise<number> {
+/** When so many others are alive; said by events, for looking all the time would cost more than gossip. */
+function allUp(others: number): Promise<number> {
+  return new Promise((resolve) => {
+    const look = () => node.members.length === others && resolve(now());
+    node.on("member-up", look);
+    look();
+  });
+}
+
+/** When so many others are in the channel, of which there are no events. */
+function allJoined(channel: Channel, others: number): Promise<number> {
   return new Promise((resolve) => {
     const timer = setInterval(() => {
-      if (!isDone()) return;
+      if (channel.members.length < others) return;
       clearInterval(timer);
-      resolve(now() - at);
+      resolve(now());
     }, lookMs);
   });
 }
@@ -94,10 +103,9 @@ async function start({ at, peers, bootstrap, anchors }: Extract<Command, { type:
     organizations: setup.organizations.map(orgId),
     anchors: anchors.map(({ org, endpoint }) => ({ org: orgId(org), endpoint })),
   });
-  const [membersMs, channelMs] = await Promise.all([
-    reached(at, () => node.members.length === others),
-    reached(at, () => channel.members.length === others),
-  ]);
+  // Nobody is a member of the channel before it is a member.
+  const membersMs = (await allUp(others)) - at;
+  const channelMs = (await allJoined(channel, others)) - at;
   report({ type: "converged", membersMs, channelMs, cpuMs: cpuMs() - before, connections: node.connections.length });
 }
 
