@@ -16,6 +16,7 @@ const complete: readonly string[] = [
   "01-wire.md",
   "02-identity-and-crypto.md",
   "03-comm.md",
+  "04-discovery.md",
   "05-pull.md",
   "06-emitter.md",
   "07-node-and-channels.md",

@@ -229,7 +229,7 @@ describe("Discovery gives up a contact", () => {
 
 describe("Discovery chooses its contacts", () => {
   test.each(["self:7051", "SELF:7051", "self.external:7051", "localhost:7051", "127.0.0.1:7051", "[::1]:7051"])(
-    "Discovery does not contact itself at %s (scenario 14)",
+    "04/14, 4.39: does not contact itself at %s",
     (endpoint) => {
       const { connect, discovery } = setup();
       expect(dropReasons(connect(endpoint))).toEqual(["own-endpoint"]);
@@ -244,7 +244,7 @@ describe("Discovery chooses its contacts", () => {
     expect(discovery.deadline).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test.each(["", "no-port", "host:70000"])("Discovery does not contact %j, which is no endpoint (N10)", (endpoint) => {
+  test.each(["", "no-port", "host:70000"])("04/N10: does not contact %j, which is no endpoint", (endpoint) => {
     expect(dropReasons(setup().connect(endpoint))).toEqual(["malformed"]);
   });
 

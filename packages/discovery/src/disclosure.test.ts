@@ -31,7 +31,7 @@ describe("organizationDisclosure (page 04 §15.1)", () => {
     ["our organization to another, target without external endpoint", member("theirs", ""), member("ours"), "nothing"],
     ["a foreign member to our own organization", member("ours"), member("theirs"), "nothing"],
     ["a foreign member to a third organization", member("others"), member("theirs"), "nothing"],
-  ])("tells about %s: %#", (_, target, subject, expected) => {
+  ])("4.44: tells about %s", (_, target, subject, expected) => {
     expect(disclosure(target, subject)).toBe(expected);
   });
 });

@@ -604,6 +604,18 @@ describe("Discovery notices death", () => {
     expect(ofType(pass(5_000), "send-alive"), "we are not alone again").not.toEqual([]);
   });
 
+  test("4.1: an answered ping, and an answer that does not tell of it, leave a dead member dead", () => {
+    const { push, step, pass, respond, discovery } = setup();
+    push("alice", 1n);
+    push("bob", 1n);
+    step({ type: "presumed-dead", pkiId: alice });
+    for (let beat = 2n; ofType(pass(100), "ping").length === 0; beat++) push("bob", beat);
+    step({ type: "ping-result", pkiId: alice, alive: true });
+    respond(alice, [aliveOf("carol")], []);
+    expect(discovery.lookup(alice)?.state).toBe("dead");
+    expect(discovery.lookup(carol)?.state).toBe("alive");
+  });
+
   test("4.34: pings the dead, and asks those that answer, with their secret shown", () => {
     const { push, step, pass } = setup();
     push("alice", 1n);
@@ -651,6 +663,13 @@ describe("Discovery notices death", () => {
     push("bob", 1n);
     expect(reasons(respond(bob, [], [aliveOf("alice", { incarnation: 10n })]))).toEqual(["forgotten"]);
     expect(ofType(push("alice", 2n, bob, 10n), "member-up")).toMatchObject([{ cause: "learned" }]);
+  });
+
+  test("04/19, 4.35: forgets a member that never showed a secret, with hardly any time to live", () => {
+    const { step, pass, discovery } = setup({ config: { msgExpirationFactor: 1 } });
+    step({ type: "alive", alive: aliveOf("alice"), from: bob });
+    expect(ofType(pass(27_500), "member-forgotten")).toMatchObject([{ pkiId: alice, cause: "expired" }]);
+    expect([...discovery.members, ...discovery.deadMembers]).toEqual([]);
   });
 
   test("4.35: remembers the forgotten no longer than twice the time to live, then is idle", () => {

@@ -20,12 +20,12 @@ test.each([
   expect(canonicalEndpoint(text)).toBe(expected);
 });
 
-test("isPlausibleEndpoint takes what a peer may claim, which need not be reachable", () => {
+test("4.14: isPlausibleEndpoint takes what a peer may claim, which need not be reachable", () => {
   expect(["", "peer0:7051", "peer0", "[::1]:7051"].every(isPlausibleEndpoint)).toBe(true);
   expect(["a b", "a\n", "\u0000", "x".repeat(301)].some(isPlausibleEndpoint)).toBe(false);
 });
 
-test("leadsTo knows our own endpoints, and our port under every name of this host", () => {
+test("4.39: leadsTo knows our own endpoints, and our port under every name of this host", () => {
   const own = { endpoint: "us.example.com:8051", internalEndpoint: "peer0:7051" };
   expect(
     ["peer0:7051", "us.example.com:8051", "localhost:7051", "127.0.0.1:7051", "[::1]:7051"].every((at) =>

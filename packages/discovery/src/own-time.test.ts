@@ -9,7 +9,7 @@ test("1.18, 4.2: OwnTime counts from 1 within a fixed incarnation", () => {
   expect(time.current).toEqual({ incarnation: 7n, sequence: 2n });
 });
 
-test("OwnTime takes for foreign what is newer than anything it made", () => {
+test("4.10: OwnTime takes for foreign what is newer than anything it made", () => {
   const time = new OwnTime(7n);
   time.next();
   expect(time.isForeign({ incarnation: 7n, sequence: 1n })).toBe(false);
@@ -17,7 +17,7 @@ test("OwnTime takes for foreign what is newer than anything it made", () => {
   expect(time.isForeign({ incarnation: 8n, sequence: 0n })).toBe(true);
 });
 
-test("OwnTime takes for foreign an older incarnation that goes on after it was remembered", () => {
+test("4.10: OwnTime takes for foreign an older incarnation that goes on after it was remembered", () => {
   const time = new OwnTime(7n);
   const old = { incarnation: 3n, sequence: 9n };
   expect(time.isForeign(old)).toBe(false);
@@ -27,7 +27,7 @@ test("OwnTime takes for foreign an older incarnation that goes on after it was r
   expect(time.isForeign({ incarnation: 4n, sequence: 1n }), "yet another earlier life").toBe(false);
 });
 
-test("OwnTime finds notable only what could be evidence", () => {
+test("4.10: OwnTime finds notable only what could be evidence", () => {
   const time = new OwnTime(7n);
   time.next();
   expect(time.isNotable({ incarnation: 7n, sequence: 1n })).toBe(false);

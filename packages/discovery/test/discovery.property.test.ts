@@ -156,7 +156,7 @@ class Model {
   }
 }
 
-test("Discovery never has a member both alive and dead, never lets its time fall, and says all it does", () => {
+test("4.7: Discovery never has a member both alive and dead, never lets its time fall, and says all it does", () => {
   fc.assert(
     fc.property(script, (steps) => {
       const discovery = create();
@@ -180,7 +180,7 @@ test("Discovery never has a member both alive and dead, never lets its time fall
   );
 });
 
-test("Discovery changes nothing by an alive message that it did not want", () => {
+test("4.6: Discovery changes nothing by an alive message that it did not want", () => {
   fc.assert(
     fc.property(script, alive, pkiId, (steps, message, from) => {
       const discovery = create();

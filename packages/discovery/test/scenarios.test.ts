@@ -21,13 +21,16 @@ function of(traffic: readonly Traffic[], kind: Traffic["kind"]): Traffic[] {
 }
 
 describe("a network with the stock timings", () => {
-  test.each([2, 6, 14, 40])("of %i peers with one bootstrap peer converges within a second of its start", (count) => {
-    const network = new DiscoveryNetwork({ seed: count });
-    for (const name of names(count)) network.start(name, { bootstrap: ["p0"] });
-    expect(network.converge(10_000)).toBeLessThanOrEqual(1_000);
-  });
+  test.each([2, 6, 14, 40])(
+    "4.28, 4.30, 4.31: of %i peers with one bootstrap peer converges within a second of its start",
+    (count) => {
+      const network = new DiscoveryNetwork({ seed: count });
+      for (const name of names(count)) network.start(name, { bootstrap: ["p0"] });
+      expect(network.converge(10_000)).toBeLessThanOrEqual(1_000);
+    },
+  );
 
-  test("stays converged for an hour, with bounded traffic", () => {
+  test("4.31: stays converged for an hour, with bounded traffic", () => {
     const network = new DiscoveryNetwork();
     const peers = names(6);
     for (const name of peers) network.start(name, { bootstrap: ["p0"] });
@@ -42,7 +45,7 @@ describe("a network with the stock timings", () => {
     expect(perPeerAndSecond).toBeLessThan(0.2 * 6 * 3 + 1.5 + 0.1);
   });
 
-  test("finds together again after a partition of ten minutes, longer than anybody is remembered", () => {
+  test("4.36, 4.42: finds together again after a partition of ten minutes, longer than anybody is remembered", () => {
     const network = new DiscoveryNetwork();
     for (const name of names(6)) network.start(name, { bootstrap: ["p0", "p3"] });
     network.runFor(5_000);
@@ -55,7 +58,7 @@ describe("a network with the stock timings", () => {
     expect(network.converge(60_000)).toBeLessThan(35_000);
   });
 
-  test("reports a killed peer dead after the expiration time at the latest, and alive again after its return", () => {
+  test("4.29: reports a killed peer dead after the expiration time at the latest, and alive again after its return", () => {
     const network = new DiscoveryNetwork();
     for (const name of names(6)) network.start(name, { bootstrap: ["p0"] });
     network.runFor(10_000);
@@ -68,7 +71,7 @@ describe("a network with the stock timings", () => {
 });
 
 describe("scenarios of page 04 §18", () => {
-  test("4: ten nodes in a ring, each taken for foreign by the next, all meet; no first request carries a secret", () => {
+  test("04/4: ten nodes in a ring, each taken for foreign by the next, all meet; no first request carries a secret", () => {
     const network = new DiscoveryNetwork({ config: fast, disclosure: () => () => "public" });
     const peers = names(10);
     peers.forEach((name, at) => {
@@ -83,7 +86,7 @@ describe("scenarios of page 04 §18", () => {
     }
   });
 
-  test("9: changed metadata and a changed endpoint are seen by all within a heartbeat or two", () => {
+  test("04/9: changed metadata and a changed endpoint are seen by all within a heartbeat or two", () => {
     const network = new DiscoveryNetwork({ config: fast });
     for (const name of names(5)) network.start(name, { bootstrap: ["p0", "p1"] });
     network.runFor(2_000);
@@ -96,7 +99,7 @@ describe("scenarios of page 04 §18", () => {
     }
   });
 
-  test("10: without push, sync alone keeps a full membership alive", () => {
+  test("04/10: without push, sync alone keeps a full membership alive", () => {
     const config = { ...fast, pullIntervalMs: 1_000, pullPeerNum: 9 };
     const network = new DiscoveryNetwork({ config, fanOut: 0 });
     for (const name of names(10)) network.start(name, { bootstrap: ["p0"] });
@@ -108,7 +111,7 @@ describe("scenarios of page 04 §18", () => {
     expect(of(network.traffic, "alive")).toEqual([]);
   });
 
-  test("12: two of five stop, the others see two members within the expiration time", () => {
+  test("04/12: two of five stop, the others see two members within the expiration time", () => {
     const network = new DiscoveryNetwork({ config: fast });
     for (const name of names(5)) network.start(name, { bootstrap: ["p0"] });
     network.runFor(2_000);
@@ -118,7 +121,7 @@ describe("scenarios of page 04 §18", () => {
     for (const name of names(3)) expect(network.membersOf(name)).toHaveLength(2);
   });
 
-  test("13: thirteen nodes find each other when their bootstrap nodes start after them", () => {
+  test("04/13: thirteen nodes find each other when their bootstrap nodes start after them", () => {
     const network = new DiscoveryNetwork({ config: fast });
     for (const name of names(13)) network.start(name, { bootstrap: ["boot0", "boot1"] });
     network.runFor(1_000);
@@ -134,7 +137,7 @@ describe("scenarios of page 04 §18", () => {
     }
   });
 
-  test("15: three groups are merged by a node that knows all three, and stay merged after its death", () => {
+  test("04/15: three groups are merged by a node that knows all three, and stay merged after its death", () => {
     const network = new DiscoveryNetwork({ config: fast });
     const groups = ["a", "b", "c"].map((group) => names(4, group));
     for (const group of groups) for (const name of group) network.start(name, { bootstrap: [group[0] as string] });
@@ -148,7 +151,7 @@ describe("scenarios of page 04 §18", () => {
     for (const name of groups.flat()) expect(network.membersOf(name)).toHaveLength(11);
   });
 
-  test("16: a policy that lets only even nodes know each other across groups is kept, secrets included", () => {
+  test("04/16, 4.44: a policy that lets only even nodes know each other across groups is kept, secrets included", () => {
     const isEven = (name: string) => Number(name.slice(1)) % 2 === 0;
     const isOneGroup = (a: string, b: string) => a[0] === b[0];
     const mayKnow = (a: string, b: string) => isOneGroup(a, b) || (isEven(a) && isEven(b));
@@ -180,7 +183,7 @@ describe("scenarios of page 04 §18", () => {
     }
   });
 
-  test("17: who is told that an identity switched pings its endpoint no more, others do", () => {
+  test("04/17: who is told that an identity switched pings its endpoint no more, others do", () => {
     const network = new DiscoveryNetwork({ config: fast });
     const everybody = ["p1", "p2", "p3"];
     for (const name of everybody) network.start(name, { bootstrap: everybody });
@@ -197,7 +200,7 @@ describe("scenarios of page 04 §18", () => {
     expect(pings("p3")).toBeGreaterThan(before.p3);
   });
 
-  test("18: of two stopped nodes nothing is left after their time to live, the others are intact", () => {
+  test("04/18: of two stopped nodes nothing is left after their time to live, the others are intact", () => {
     const network = new DiscoveryNetwork({ config: fast });
     for (const name of names(4)) network.start(name, { bootstrap: ["p0"] });
     network.runFor(2_000);
@@ -214,7 +217,7 @@ describe("scenarios of page 04 §18", () => {
     }
   });
 
-  test("20: replays of everything said before a node was forgotten change nothing", () => {
+  test("04/20, 4.35: replays of everything said before a node was forgotten change nothing", () => {
     const network = new DiscoveryNetwork({ config: fast });
     for (const name of names(3)) network.start(name, { bootstrap: ["p0"] });
     network.runFor(2_000);
@@ -231,7 +234,7 @@ describe("scenarios of page 04 §18", () => {
     expect(recorded.length).toBeGreaterThan(20);
   });
 
-  test("22: a node that is refused by one peer learns everybody through another", () => {
+  test("04/22: a node that is refused by one peer learns everybody through another", () => {
     const network = new DiscoveryNetwork({
       config: fast,
       disclosure: (self) => (target, subject) => {
@@ -247,7 +250,7 @@ describe("scenarios of page 04 §18", () => {
     expect(refused).toEqual([]);
   });
 
-  test("23: a bootstrap peer is never forgotten, and brings the network back", () => {
+  test("04/23, 4.36: a bootstrap peer is never forgotten, and brings the network back", () => {
     const network = new DiscoveryNetwork({
       config: { ...fast, aliveExpirationTimeoutMs: 600, aliveCheckIntervalMs: 60 },
     });
@@ -262,7 +265,7 @@ describe("scenarios of page 04 §18", () => {
     expect(network.converge(20_000)).toBeLessThan(10_000);
   });
 
-  test("24: of two dead members only the anchor is remembered, and leads back", () => {
+  test("04/24, 4.36: of two dead members only the anchor is remembered, and leads back", () => {
     const network = new DiscoveryNetwork({ config: { ...fast, msgExpirationFactor: 5 } });
     const anchors = [{ name: "p0", role: "own-anchor" }] as const;
     for (const name of names(3)) network.start(name, { anchors });
@@ -275,7 +278,7 @@ describe("scenarios of page 04 §18", () => {
     expect(network.converge(20_000)).toBeLessThan(10_000);
   });
 
-  test("29: fifteen members in three groups, whose connector dies and returns with new metadata", () => {
+  test("04/29: fifteen members in three groups, whose connector dies and returns with new metadata", () => {
     const network = new DiscoveryNetwork({ config: fast });
     const groups = ["a", "b", "c"].map((group) => names(5, group));
     for (const group of groups) for (const name of group) network.start(name, { bootstrap: [group[0] as string] });
@@ -294,7 +297,7 @@ describe("scenarios of page 04 §18", () => {
     }
   });
 
-  test("31: two organizations meet through their anchors; no internal endpoint crosses over", () => {
+  test("04/31, 4.45: two organizations meet through their anchors; no internal endpoint crosses over", () => {
     const network = new DiscoveryNetwork({ config: fast });
     const orgs = ["a", "b"].map((org) => names(5, org));
     for (const org of orgs) {
@@ -317,6 +320,41 @@ describe("scenarios of page 04 §18", () => {
         expect(members.length - foreign.length).toBe(4);
         expect(foreign.map(({ internalEndpoint }) => internalEndpoint)).toEqual(foreign.map(() => ""));
         expect(foreign.length).toBe(at < 2 ? 2 : 0);
+      }
+    }
+  });
+
+  test("04/32, 4.44: of four organizations in a web of channels, each learns only those it shares a channel with", () => {
+    const network = new DiscoveryNetwork({ config: fast });
+    // A-B, A-C, B-C and B-D share a channel; D is known to B alone.
+    const neighbours: Record<string, string> = { a: "bc", b: "acd", c: "ab", d: "b" };
+    const peers = Object.keys(neighbours).flatMap((org) => names(3, org));
+    for (const name of peers) {
+      const [org = ""] = name;
+      const anchors = [...(neighbours[org] ?? "")].map(
+        (other) => ({ name: `${other}0`, role: "foreign-anchor" }) as const,
+      );
+      network.start(name, { org: `Org${org}`, isExternal: Number(name[1]) < 2, bootstrap: [`${org}0`], anchors });
+    }
+    network.runFor(20_000);
+    for (const name of peers) {
+      const [org = "", at] = name;
+      const others = network.membersOf(name).filter((other) => !other.startsWith(org));
+      const reachable = Number(at) < 2 ? [...(neighbours[org] ?? "")].flatMap((other) => names(2, other)) : [];
+      expect(others, name).toEqual(reachable.sort());
+    }
+    const authorsOf = ({ input }: Traffic) => {
+      if (input?.type === "alive") return [input.alive];
+      if (input?.type === "membership-request") return [input.self];
+      return input?.type === "membership-response" ? [...input.alive, ...input.dead] : [];
+    };
+    for (const traffic of network.traffic) {
+      if (traffic.from[0] === traffic.to[0]) continue;
+      for (const { message, envelope } of authorsOf(traffic)) {
+        const author = nameOf(message.member.pkiId);
+        expect([traffic.from[0], traffic.to[0]], `${traffic.from} to ${traffic.to} of ${author}`).toContain(author[0]);
+        expect(Number(author[1])).toBeLessThan(2);
+        expect(envelope.secret).toBeUndefined();
       }
     }
   });

@@ -142,7 +142,7 @@ describe("routing of state info", () => {
 });
 
 describe("routing of alive messages", () => {
-  test("06/24, 6.9, 1.11, 4.47: one of our organization with an external endpoint goes to everybody, its secret only to our organization", () => {
+  test("06/24, 6.9, 1.11, 4.47, 4.46: one of our organization with an external endpoint goes to everybody, its secret only to our organization", () => {
     const deliveries = routeBurst([emission(alive(self, "x:1"), { channel: "" })], view());
     expect(deliveries.map(({ to }) => to).sort()).toEqual([a1, a2, a3, b1, b2, b3, c1]);
     for (const { to, envelope: sent } of deliveries) {
@@ -154,7 +154,7 @@ describe("routing of alive messages", () => {
     expect(targets([emission(alive(self, ""))])).toEqual([a1, a2, a3]);
   });
 
-  test("06/24, 6.9, 6.10: one of another organization goes to that and to ours, to peers that show themselves, without its author", () => {
+  test("06/24, 4.46, 6.9, 6.10: one of another organization goes to that and to ours, to peers that show themselves, without its author", () => {
     expect(targets([emission(alive(b1, "b1:1"))])).toEqual([a1, a2, b2]);
   });
 
@@ -162,7 +162,7 @@ describe("routing of alive messages", () => {
     expect(targets([emission(alive(pkiId("ff"), "x:1"))])).toEqual([]);
   });
 
-  test("6.11: the fan-out is drawn after every filter, so that it is not lost", () => {
+  test("4.46, 6.11: the fan-out is drawn after every filter, so that it is not lost", () => {
     expect(targets([emission(alive(b1, "b1:1"), { except: a1 })], { fanOut: 2 })).toEqual([a2, b2]);
   });
 });

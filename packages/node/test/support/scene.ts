@@ -4,7 +4,7 @@ import { IdentityStore, type MessageCryptoService, type SecurityAdvisor, seal } 
 import { createFakeCrypto, type FakeCrypto, FakeTrust } from "@gossip/crypto/testing";
 import { type Envelope, type GossipMessage, orgId, readEnvelope, readMessage } from "@gossip/proto";
 import { aliveMessage } from "@gossip/proto/testing";
-import { type Logger, noMetrics, seededRandom, silentLogger, type WallClock } from "@gossip/runtime";
+import { type Logger, type Metrics, noMetrics, seededRandom, silentLogger, type WallClock } from "@gossip/runtime";
 import { VirtualClock } from "@gossip/runtime/testing";
 import { createMemoryLedger, type MemoryLedger } from "@gossip/state/testing";
 import type { JoinOptions } from "../../src/api.js";
@@ -30,6 +30,7 @@ export interface SceneNodeOptions {
   /** More of what the channel is joined with. */
   readonly join?: Partial<JoinOptions>;
   readonly log?: Logger;
+  readonly metrics?: Metrics;
   /** What the node uses in place of the fake: one that counts, or takes its time. */
   wrap?(crypto: FakeCrypto): MessageCryptoService & SecurityAdvisor;
 }
@@ -59,6 +60,7 @@ export class Scene {
       lastIncarnation: options.lastIncarnation ?? 0n,
       config: options.config ?? {},
       log: options.log ?? silentLogger,
+      ...(options.metrics && { metrics: options.metrics }),
     });
     this.opened.push(node);
     const ledger = options.ledger ?? createMemoryLedger();
