@@ -58,10 +58,17 @@ export interface RoutingView {
   readonly random: Random;
 }
 
+/** What one burst is routed by. */
+interface BurstView extends RoutingView {
+  /** Those of `alive` that are connected, or about to be. */
+  readonly linked: readonly PkiId[];
+}
+
 /** Chooses peers for a burst. Order of the burst is kept towards every peer. */
 export function routeBurst(burst: readonly Emission[], source: RoutingView): readonly Delivery[] {
-  // The copy lists the members once: a list of all of them for each message is what a large network would feel.
-  const view: RoutingView = { ...source };
+  // Members are listed once: a list of all of them for each message is what a large network would feel.
+  const { alive } = source;
+  const view: BurstView = { ...source, alive, linked: alive.filter(source.isLinked) };
   const blockTargets = new Map<string, readonly PkiId[]>();
   return burst.flatMap((emission) => {
     switch (emission.message.type) {
@@ -114,7 +121,7 @@ function routeLeadership({ envelope, except, channel: id }: Emission, view: Rout
 }
 
 /** State info crosses organizations only when its subject shows itself to them. */
-function routeStateInfo(emission: Emission, { pkiId: subject }: StateInfo, view: RoutingView): Delivery[] {
+function routeStateInfo(emission: Emission, { pkiId: subject }: StateInfo, view: BurstView): Delivery[] {
   const channel = view.channel(emission.channel);
   const isCandidate =
     channel !== undefined && view.isVisible(subject)
@@ -127,7 +134,7 @@ function routeStateInfo(emission: Emission, { pkiId: subject }: StateInfo, view:
   }));
 }
 
-function routeAlive(emission: Emission, { member }: AliveMessage, view: RoutingView): Delivery[] {
+function routeAlive(emission: Emission, { member }: AliveMessage, view: BurstView): Delivery[] {
   const author = member.pkiId === view.self ? view.selfOrg : view.orgOf(member.pkiId);
   if (author === undefined) return [];
   const isOwn = author === view.selfOrg;
@@ -149,9 +156,8 @@ function routeAlive(emission: Emission, { member }: AliveMessage, view: RoutingV
  * As `draw`; but when enough peers are connected, nobody is dialled to make up for those of them that have the message
  * already. Views and state infos are compared by the clock too, so nobody depends on this one push.
  */
-function drawLinked(emission: Emission, view: RoutingView, isCandidate: (pkiId: PkiId) => boolean): readonly PkiId[] {
-  const linked = view.alive.filter(view.isLinked);
-  const drawn = linked.length < view.fanOut ? [] : draw(emission, { ...view, alive: linked }, isCandidate);
+function drawLinked(emission: Emission, view: BurstView, isCandidate: (pkiId: PkiId) => boolean): readonly PkiId[] {
+  const drawn = view.linked.length < view.fanOut ? [] : draw(emission, { ...view, alive: view.linked }, isCandidate);
   return drawn.length > 0 ? drawn : draw(emission, view, isCandidate);
 }
 
