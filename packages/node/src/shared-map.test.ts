@@ -395,11 +395,15 @@ describe("authors of the shared map that go", () => {
   });
 
   test("14.24: what an author wrote stays when it is forgotten for disuse", async () => {
-    const { channel, node, say } = await meetPeer(["shared-map"]);
+    const { channel, node, say, join } = await meetPeer(["shared-map"]);
     const absent = createFakeCrypto({ org: "org2", name: "absent", trust: scene.trust });
     await say(sealed(entryBy(absent), absent));
     await scene.run(2 * 3_600_000);
     expect(node.refusals).toEqual([]);
     expect(channel.shared.get("k")).toMatchObject({ author: absent.pkiId, org: undefined });
+    // And it may write again.
+    await join();
+    expect(await say(sealed(entryBy(absent, { value: bytes("w") }), absent))).toEqual([]);
+    expect(viewOf(channel.shared)).toEqual({ k: "w" });
   });
 });
