@@ -48,7 +48,7 @@ export class BoundedReader extends protobuf.Reader {
     return value;
   }
 
-  override uint64(): Long {
+  override uint64(): ReturnType<protobuf.Reader["uint64"]> {
     const from = this.pos;
     const value = super.uint64();
     this.#checkVarint(from);
