@@ -31,9 +31,9 @@ export function listings(said: readonly Said[], by: FabricPeer, organization: st
   });
 }
 
-/** Messages that say something of `peer`'s whereabouts, identity or height. */
-export function mentions(said: readonly Said[], peer: FabricPeer): readonly Said[] {
-  const pkiId = Buffer.from(pkiIdOfPeer(peer), "hex");
+/** Messages that say something of a member's whereabouts, identity or height. */
+export function mentions(said: readonly Said[], member: PkiId): readonly Said[] {
+  const pkiId = Buffer.from(member, "hex");
   return said.filter(({ bytes }) => contains(bytes, pkiId));
 }
 

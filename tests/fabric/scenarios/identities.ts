@@ -45,7 +45,7 @@ async function learnsByPull({ network }: Stage, { hub, ends }: Triangle): Promis
   expect(describeSaid(between), "messages over the path that is cut").toEqual([]);
   const carried = wire.said.filter(({ message }) => message.type === "alive" && message.identity.length > 0);
   expect(describeSaid(carried), "alive messages with an identity").toEqual([]);
-  expect(mentions(wire.said, a).some(({ to }) => to === b)).toBe(true);
+  expect(mentions(wire.said, pkiIdOfPeer(a)).some(({ to }) => to === b)).toBe(true);
 }
 
 export const identities: readonly Scenario[] = [

@@ -1,7 +1,7 @@
 /** What organizations tell one another, and what they keep to themselves (protocol pages 02 §7.2, 04 §15). */
 
 import { expect } from "vitest";
-import { describeSaid, internally, isAbroad, mentions } from "../harness/eavesdropping.js";
+import { describeSaid, internally, isAbroad, mentions, pkiIdOfPeer } from "../harness/eavesdropping.js";
 import type { FabricPeer } from "../harness/peer.js";
 import { bothSeats, quickMembership, type Scenario } from "../harness/scenario.js";
 import { twoOrganizations } from "../harness/shape.js";
@@ -59,11 +59,11 @@ export const organizations: readonly Scenario[] = [
         expect(atHome.length, `messages with the internal endpoint of ${peer.name}`).toBeGreaterThan(0);
       }
       for (const peer of hidden) {
-        const [, abroad] = split(mentions(said, peer), peer);
+        const [, abroad] = split(mentions(said, pkiIdOfPeer(peer)), peer);
         expect(describeSaid(abroad), `messages that tell the other organization of ${peer.name}`).toEqual([]);
       }
       for (const peer of shown) {
-        const [, abroad] = split(mentions(said, peer), peer);
+        const [, abroad] = split(mentions(said, pkiIdOfPeer(peer)), peer);
         expect(abroad.length, `messages that tell the other organization of ${peer.name}`).toBeGreaterThan(0);
       }
       if (stage.seat === "ours") await expectOwnView(hiddenSeat, known(hiddenSeat));

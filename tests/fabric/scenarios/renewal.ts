@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
+import { describeSaid, mentions } from "../harness/eavesdropping.js";
 import type { FabricPeer } from "../harness/peer.js";
 import { bothSeats, ourSeat, quickAbsenceMs, quickMembership, type Scenario, type Stage } from "../harness/scenario.js";
 import { twoOrganizations } from "../harness/shape.js";
@@ -92,6 +93,7 @@ export const renewal: readonly Scenario[] = [
       await delay(Math.max(0, expiry - Date.now()));
       for (const peer of expiring) await waitForAbsence(stay, peer, expiryPatienceMs);
       for (const member of former) await waitForStanding(network, stay, member, "unknown", expiryPatienceMs);
+      const since = performance.now();
       await network.submit(2);
       await network.settled(stay, 3);
 
@@ -102,7 +104,14 @@ export const renewal: readonly Scenario[] = [
       await waitForView(all, all, { patienceMs: viewPatienceMs });
       await network.submit(2);
       await network.settled(all, 5);
-      for (const member of former) await waitForStanding(network, stay, member, "unknown", expiryPatienceMs);
+      for (const member of former) {
+        await waitForStanding(network, stay, member, "unknown", expiryPatienceMs);
+        const still = mentions(network.wire.said, member.pkiId).filter(
+          ({ from, at, message }) => from === observer && at > since && message.type !== "request",
+        );
+        // A Go peer may go on offering it.
+        if (stage.seat === "ours") expect(describeSaid(still), `messages that tell of ${member.name}`).toEqual([]);
+      }
     },
   },
   {
