@@ -440,6 +440,11 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     return this.#table.alive;
   }
 
+  /** The same, by their PKI-IDs. */
+  get alivePkiIds(): readonly PkiId[] {
+    return this.#table.alivePkiIds;
+  }
+
   /** Members that fell silent and are not forgotten. */
   get deadMembers(): readonly DiscoveryMember[] {
     return this.#table.dead;

@@ -61,6 +61,8 @@ export class MemberTable {
   readonly #ttlMs: number;
   #aliveCount = 0;
   #alive: readonly DiscoveryMember[] | undefined;
+  /** Changes rarely, while members themselves change with every message. */
+  #alivePkiIds: readonly PkiId[] | undefined;
   #dead: readonly DiscoveryMember[] | undefined;
 
   constructor(options: MemberTableOptions) {
@@ -87,6 +89,11 @@ export class MemberTable {
   get alive(): readonly DiscoveryMember[] {
     this.#alive ??= this.#inState("alive");
     return this.#alive;
+  }
+
+  get alivePkiIds(): readonly PkiId[] {
+    this.#alivePkiIds ??= this.alive.map(({ pkiId }) => pkiId);
+    return this.#alivePkiIds;
   }
 
   get dead(): readonly DiscoveryMember[] {
@@ -269,6 +276,7 @@ export class MemberTable {
 
   #changed(aliveBy: number): void {
     this.#aliveCount += aliveBy;
+    if (aliveBy !== 0) this.#alivePkiIds = undefined;
     this.#alive = undefined;
     this.#dead = undefined;
   }

@@ -23,7 +23,7 @@ export class MemberViews implements MembershipView {
   }
 
   get alive(): readonly PkiId[] {
-    return this.#discovery.members.map(({ pkiId }) => pkiId);
+    return this.#discovery.alivePkiIds;
   }
 
   knows(pkiId: PkiId): boolean {
