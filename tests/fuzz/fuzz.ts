@@ -138,6 +138,7 @@ async function fuzzWorld(
     for (; envelope < envelopes && world.faults.length === 0 && report.findings.length < maxFindings; envelope++) {
       if (envelope === envelopes >> 1) middle = await heapNow(options);
       await passTime(world, random);
+      if (random.below(200) === 0) await world.live(random);
       const { peer, due } = speaker(world, random);
       const bytes = next({ generator, random, heard }, peer, due);
       said = `${world.peers.indexOf(peer)} ${Buffer.from(bytes).toString("hex")}`;
@@ -206,10 +207,14 @@ async function passTime(world: World, random: Random): Promise<void> {
 const weights: Readonly<Partial<Record<MessageType, number>>> = {
   alive: 2,
   data: 3,
-  "shared-entry": 8,
-  "state-info-pull-request": 1.5,
-  leadership: 4,
-  "state-info": 2,
+  "shared-entry": 16,
+  "state-info-pull-request": 2.5,
+  "membership-request": 2,
+  "state-request": 2,
+  "private-data": 2.5,
+  "private-data-request": 2.5,
+  leadership: 6,
+  "state-info": 4,
   update: 2,
   "state-response": 4,
   empty: 0.3,

@@ -4,7 +4,6 @@ import { channelMac, seal, sealSecret, unsigned } from "@gossip/crypto";
 import { makeFakeBlock } from "@gossip/crypto/testing";
 import {
   type BlockPayload,
-  decodeMessage,
   type Envelope,
   type GossipMessage,
   type MessageType,
@@ -13,7 +12,9 @@ import {
   type PullMessage,
   pkiId,
   pkiIdToBytes,
+  readMessage,
 } from "@gossip/proto";
+import { encodePayload, encodeSignedEnvelope } from "@gossip/proto/fabric";
 import {
   acknowledgement,
   aliveMessage,
@@ -41,13 +42,24 @@ import {
 import { pick, type Random } from "@gossip/runtime";
 import { digestOf } from "../../packages/node/src/shared-map.js";
 import type { Author, HostilePeer } from "./hostile.js";
-import { mutated } from "./wire.js";
+import { bytesOfFields, joined, lengthDelimited, mutated } from "./wire.js";
 import { channelName, type World } from "./world.js";
 
 const none = new Uint8Array(0);
 /** Entries of the shared map that were made, to be offered and given when they are asked for. */
 const maxEntries = 300;
 const maxUint64 = 2n ** 64n - 1n;
+const noTime = { timestampNanos: undefined, epoch: 0n, version: 0, txId: "" };
+const configTransaction = encodeSignedEnvelope({
+  payload: encodePayload({
+    channelHeader: { type: "config", channelId: channelName, ...noTime, extension: none, tlsCertHash: none },
+    signatureHeader: { creator: none, nonce: none },
+    data: none,
+  }),
+  signature: none,
+});
+const foreignMetadata = bytesOfFields([lengthDelimited(3, bytesOfFields([lengthDelimited(1, Uint8Array.of(1))]))]);
+const unknownField = bytesOfFields([lengthDelimited(500, new Uint8Array(600_000))]);
 const oddEndpoints = [
   "",
   "nowhere",
@@ -287,14 +299,19 @@ export class Generator {
     }
     const number = this.#chance(10) ? blockNumber + 1n : blockNumber;
     const channel = this.#chance(10) ? "other" : channelName;
-    const data = this.#many(3, () => this.#random.bytes(10));
+    const data = this.#chance(20) ? [configTransaction] : this.#many(3, () => this.#random.bytes(10));
+    if (this.#chance(500)) data.push(new Uint8Array(0));
     const block = makeFakeBlock({
       channel,
       number: BigInt.asUintN(64, number),
       previousHash: this.#random.bytes(32),
       data,
     });
-    return { blockNumber, data: this.#chance(10) ? mutated(block, this.#random) : block, privateData };
+    if (this.#chance(10)) return { blockNumber, data: mutated(block, this.#random), privateData };
+    // Another channel's orderer signed it; or much stands where no signature covers it.
+    if (this.#chance(10)) return { blockNumber, data: joined([block, foreignMetadata]), privateData };
+    if (this.#chance(300)) return { blockNumber, data: joined([block, unknownField]), privateData };
+    return { blockNumber, data: block, privateData };
   }
 
   // Values
@@ -407,9 +424,10 @@ export class Generator {
 }
 
 function authorOf(payload: Uint8Array): PkiId | undefined {
-  const message = decodeMessage(payload);
-  if (message.type === "alive") return message.member.pkiId;
-  return "pkiId" in message ? message.pkiId : undefined;
+  const message = readMessage(payload);
+  if (!message.ok) return undefined;
+  if (message.value.type === "alive") return message.value.member.pkiId;
+  return "pkiId" in message.value ? message.value.pkiId : undefined;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -43,6 +43,18 @@ const answers = {
   "state-info-pull-request": "state-info-snapshot",
 } as const satisfies Partial<Record<MessageType, MessageType>>;
 
+type Answer = (typeof answers)[keyof typeof answers];
+
+/** What is asked for most rarely comes first, or the rest would leave it no room. */
+const byRarity: readonly Answer[] = [
+  "state-response",
+  "update",
+  "membership-response",
+  "request",
+  "state-info-snapshot",
+  "digest",
+];
+
 type Question = MessageOf<keyof typeof answers>;
 
 /** A peer that completes handshakes, says whatever it is told to, and keeps what it was asked. */
@@ -51,8 +63,8 @@ export class HostilePeer {
   readonly #options: HostileOptions;
   readonly #questions = new Map<Question["type"], Question[]>();
   #stream: Stream | undefined;
-  /** What was asked last, until `due` is read. */
-  #due: MessageType | undefined;
+  /** What was asked for a moment ago. */
+  readonly #due = new Set<Answer>();
 
   constructor(options: HostileOptions) {
     this.#options = options;
@@ -92,8 +104,8 @@ export class HostilePeer {
 
   /** What should be said now, because it was asked for a moment ago. */
   takeDue(): MessageType | undefined {
-    const due = this.#due;
-    this.#due = undefined;
+    const due = byRarity.find((type) => this.#due.has(type));
+    if (due !== undefined) this.#due.delete(due);
     return due;
   }
 
@@ -138,7 +150,7 @@ export class HostilePeer {
         kept.push(message);
         if (kept.length > maxQuestions) kept.shift();
         this.#questions.set(message.type, kept);
-        this.#due = answers[message.type];
+        this.#due.add(answers[message.type]);
       }
     }
   }

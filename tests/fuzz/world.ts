@@ -3,7 +3,7 @@ import type { MessageCryptoService, SecurityAdvisor } from "@gossip/crypto";
 import { createFakeCrypto, FakeTrust, makeFakeBlock } from "@gossip/crypto/testing";
 import { type Channel, createNode, type GossipNode, type GossipOptions } from "@gossip/node";
 import { orgId } from "@gossip/proto";
-import { seededRandom } from "@gossip/runtime";
+import { GossipError, pick, type Random, seededRandom } from "@gossip/runtime";
 import { VirtualClock } from "@gossip/runtime/testing";
 import { createMemoryLedger, type MemoryLedger } from "@gossip/state/testing";
 import { recordedChannel } from "../../packages/fabric/test/recorded-conversations.js";
@@ -43,6 +43,11 @@ export const smallConfig = {
   maxQuestionsPerSecond: 200,
   state: { checkIntervalMs: 300, responseTimeoutMs: 200, peerBackoffMs: 20, maxPeerBackoffMs: 200, channelSize: 20 },
 } as const satisfies GossipOptions;
+
+/** The map is full, or the key is kept from us; anything else is a defect. */
+function refusedWrite(error: unknown): void {
+  if (!(error instanceof GossipError)) throw error;
+}
 
 const victim = "victim:7051";
 /** Peers that talk to the node: of its organization, of another one of the channel, and of none in it. */
@@ -120,6 +125,7 @@ export class World {
       ledger: this.ledger,
       organizations,
       anchors,
+      mayWriteShared: ({ key }) => key !== "key7",
       privateData: {
         async store() {
           count("private-data");
@@ -134,14 +140,35 @@ export class World {
     await this.settle();
   }
 
+  /** What the node does of itself meanwhile, as its program and its operator have it. */
+  async live(random: Random): Promise<void> {
+    const { shared } = this.channel;
+    const key = `key${random.below(500)}`;
+    switch (random.below(6)) {
+      case 0:
+        return void shared.set(key, random.bytes(random.below(40))).catch(refusedWrite);
+      case 1:
+        return void shared.delete(key).catch(refusedWrite);
+      case 2:
+        return this.node.setMetadata(random.bytes(random.below(40)));
+      case 3: {
+        const ghost = pick(random, this.authors.slice(this.peers.length));
+        if (ghost !== undefined) this.#trust.revoke(ghost.identity);
+        return void (await this.node.suspect(() => true));
+      }
+      case 4: {
+        const organizations = random.below(2) === 0 ? ["org1"] : ["org1", "org2", "Org1MSP", "Org2MSP"];
+        return this.channel.updateConfig({ organizations: organizations.map(orgId), anchors: [] });
+      }
+      default:
+        return this.channel.publish(this.ledger.height, this.nextBlock(random.bytes(8)));
+    }
+  }
+
   /** The bytes of a block that continues the ledger. */
   nextBlock(data: Uint8Array): Uint8Array {
     const { height: number, lastHash: previousHash } = this.ledger;
     return makeFakeBlock({ channel: channelName, number, previousHash, data: [data] });
-  }
-
-  revoke(author: Author): void {
-    this.#trust.revoke(author.identity);
   }
 
   async say(peer: HostilePeer, bytes: Uint8Array): Promise<void> {
