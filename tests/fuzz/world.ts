@@ -41,6 +41,15 @@ export const smallConfig = {
   maxPrivateDataDigests: 20,
   maxConnections: 24,
   maxQuestionsPerSecond: 200,
+  sharedMap: {
+    maxEntries: 100,
+    maxBytes: 512 * 1024,
+    maxEntriesPerAuthor: 20,
+    maxBytesPerAuthor: 64 * 1024,
+    maxBuried: 100,
+    maxGiven: 20,
+    tombstoneTtlMs: 5_000,
+  },
   state: { checkIntervalMs: 300, responseTimeoutMs: 200, peerBackoffMs: 20, maxPeerBackoffMs: 200, channelSize: 20 },
 } as const satisfies GossipOptions;
 
