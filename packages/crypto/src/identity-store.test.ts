@@ -433,6 +433,20 @@ describe("IdentityStore with asynchronous crypto", () => {
     expect(store.has(idOf(peer))).toBe(false);
   });
 
+  it("2.11: keeps whom only a trust refused that was over when the verdict came", async () => {
+    const fake = createFakeCrypto({ org: "Org1", name: "self" });
+    let trusted: Verdict = { ok: true };
+    const crypto: MessageCryptoService = { ...fake, validateIdentity: async () => trusted };
+    const store = new IdentityStore({ crypto, advisor: fake, self });
+    await store.put(idOf(peer), peer, 0, 0);
+    trusted = { ok: false, reason: "unknown-organization", detail: "in between" };
+    const first = store.suspect(() => true, 1, 0);
+    trusted = { ok: true };
+    const second = store.suspect(() => false, 2, 0);
+    expect([await first, await second]).toEqual([[], []]);
+    expect(store.has(idOf(peer))).toBe(true);
+  });
+
   it("accepts two puts of one identity that overlap", async () => {
     const { store, answer } = createSlowStore();
     const verdicts = [store.put(idOf(peer), peer, 0, 0), store.put(idOf(peer), peer, 1, 0)];

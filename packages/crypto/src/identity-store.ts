@@ -283,17 +283,23 @@ export class IdentityStore {
     now: Millis,
     wallMs: number,
   ): MaybePromise<readonly Removed[]> {
-    const removed = [...this.purge(now, wallMs)];
+    const removed = this.purge(now, wallMs);
     this.#epoch++;
     this.#refusals.clear();
     for (const [pkiId, { cause }] of [...this.#gone]) if (cause === "suspected") this.#gone.delete(pkiId);
     const picked = [...this.#entries.values()].filter(predicate);
-    const verdicts = picked.map((entry) => {
-      entry.lastUsed = Math.max(entry.lastUsed, now);
-      return this.#crypto.validateIdentity(entry.identity);
-    });
-    return whenDone(allDone(verdicts), (settled): readonly Removed[] => {
-      for (const [index, entry] of picked.entries()) {
+    for (const entry of picked) entry.lastUsed = Math.max(entry.lastUsed, now);
+    return whenDone(this.#judge(picked), (judged) => [...removed, ...judged]);
+  }
+
+  #judge(entries: readonly Entry[]): MaybePromise<readonly Removed[]> {
+    const epoch = this.#epoch;
+    const verdicts = entries.map(({ identity }) => this.#crypto.validateIdentity(identity));
+    return whenDone(allDone(verdicts), (settled): MaybePromise<readonly Removed[]> => {
+      // Trust has changed once more: somebody refused by what was trusted before may be good now.
+      if (epoch !== this.#epoch) return this.#judge(entries);
+      const removed: Removed[] = [];
+      for (const [index, entry] of entries.entries()) {
         const verdict = settled[index];
         assert(verdict !== undefined, "expected one verdict for each suspected identity");
         // While verdicts were awaited the entry may have gone, or come back as another.
