@@ -1,8 +1,8 @@
 import { seededRandom } from "@gossip/runtime";
 import { describe, expect, test } from "vitest";
-import { alice, carol, lines, setup } from "../test/support/one-machine.js";
+import { alice, bob, carol, lines, setup } from "../test/support/one-machine.js";
 import { Partners } from "./partners.js";
-import { nameOf, pkiIdOf } from "./testing/index.js";
+import { digestOf, nameOf, pkiIdOf } from "./testing/index.js";
 
 /** Lets rounds pass in which Alice offers the same, and tells the pauses between them. */
 function pauses(machine: ReturnType<typeof setup>, rounds: number, ...offered: string[]): number[] {
@@ -103,6 +103,22 @@ describe("Who is asked", () => {
     expect(times.get("alice")).toBeGreaterThan(150);
     expect(Math.min(times.get("bob") ?? 0, times.get("carol") ?? 0)).toBeGreaterThan(5);
     expect(Math.max(times.get("bob") ?? 0, times.get("carol") ?? 0)).toBeLessThan(50);
+  });
+
+  test("5.28: nobody is blamed for what came otherwise in the meantime", () => {
+    const machine = setup({ peers: ["alice", "bob"], config: { pullPeerNum: 1 } });
+    const times = new Map([alice, bob].map((pkiId) => [pkiId, 0]));
+    for (let passed = 0; passed < 1_000_000; passed += 50) {
+      for (const output of machine.pass(50)) {
+        if (output.type !== "send-hello") continue;
+        const { pkiId } = output.to;
+        times.set(pkiId, (times.get(pkiId) ?? 0) + 1);
+        machine.digest(pkiId, output.nonce, `${passed}`);
+        if (pkiId === bob) machine.update(bob, output.nonce, `${passed}`);
+        machine.store.add(digestOf(`${passed}`), `${passed}`);
+      }
+    }
+    expect(Math.min(...times.values())).toBeGreaterThan(0.4 * Math.max(...times.values()) + 20);
   });
 
   test("5.32: those that are likely to hold something come first, but for one place", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { alice, bob, carol, lines, setup } from "../test/support/one-machine.js";
-import { digestOf, textOf } from "./testing/index.js";
+import { digestOf, nameOf, pkiIdOf, textOf } from "./testing/index.js";
 
 describe("Pull as initiator", () => {
   test("5.3: Pull starts its first round soon after its start, and then one per interval", () => {
@@ -182,6 +182,22 @@ describe("Pull as initiator", () => {
     expect(outputs).toContain("hello to carol");
     expect(lines(pass(3_900))).toEqual([]);
     expect(lines(pass(200)), "the hint is used up").not.toContain("hello to carol");
+  });
+
+  test("5.2: Pull keeps one place of each round for all, whoever makes news", () => {
+    const honest = ["a", "b", "c", "d"];
+    const { step, pass } = setup({ peers: [...honest, "x", "y", "z"] });
+    const asked = new Set<string>();
+    pass(1_000);
+    for (let round = 0; round < 100; round++) {
+      const outputs = pass(100);
+      for (const name of ["x", "y", "z"]) {
+        outputs.push(...step({ type: "pull-now", peer: { pkiId: pkiIdOf(name), endpoint: `${name}:7051` } }));
+      }
+      outputs.push(...pass(150));
+      for (const output of outputs) if (round > 0 && output.type === "send-hello") asked.add(nameOf(output.to.pkiId));
+    }
+    expect([...asked]).toEqual(expect.arrayContaining(honest));
   });
 
   test("5.8: Pull keeps concurrent rounds apart: each has its own nonces and its own end", () => {

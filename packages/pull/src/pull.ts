@@ -182,8 +182,10 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
   #onPullNow(peer: PullPeer | undefined): void {
     if (this.#isByClock) return;
     this.#intervalMs = this.#config.pullIntervalMs;
-    // More hints than a round asks peers are one: that there is much to ask for.
-    if (peer !== undefined && this.#hinted.size < this.#config.pullPeerNum) this.#hinted.set(peer.pkiId, peer);
+    // More hints than these are one: that there is much to ask for. The last place of a round is drawn from all, or whoever
+    // makes news all the time would shut out the rest.
+    const maxHinted = Math.max(this.#config.pullPeerNum - 1, 1);
+    if (peer !== undefined && this.#hinted.size < maxHinted) this.#hinted.set(peer.pkiId, peer);
     const at = this.#lastRoundAt + this.#config.minRoundIntervalMs;
     if (at <= this.#now) this.#startRound();
     else this.#nextRoundAt = Math.min(this.#nextRoundAt, at);
@@ -269,8 +271,11 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
   }
 
   #onOverdue(session: Session): void {
-    session.isOverdue = true;
     session.overdueAt = Number.POSITIVE_INFINITY;
+    // What came otherwise is owed by nobody, and who sent it too was not late.
+    this.#wants.settleHeld(session, (digest) => this.#items.has(digest));
+    if (session.owed.size === 0) return;
+    session.isOverdue = true;
     this.#request([...session.owed]);
   }
 

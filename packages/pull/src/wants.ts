@@ -72,6 +72,14 @@ export class Wants {
     this.#byKey.delete(key);
   }
 
+  /** Settles what this session's peer owes and we hold by now. */
+  settleHeld({ owed }: Session, isHeld: (digest: Uint8Array) => boolean): void {
+    for (const key of [...owed]) {
+      const digest = this.#byKey.get(key)?.digest;
+      if (digest !== undefined && isHeld(digest)) this.settle(key);
+    }
+  }
+
   /** This session's peer is not to be asked for it again, nor waited for; others are. */
   giveUp(key: string, session: Session): void {
     session.owed.delete(key);
