@@ -60,7 +60,7 @@ export interface JoinOptions {
   readonly anchors?: readonly { readonly org: OrgId; readonly endpoint: string }[];
   /** Static leadership: this node takes blocks from the orderer and pushes them to its organization. */
   readonly leader?: boolean;
-  /** Whether a leader pushes the blocks it publishes (`peer.deliveryclient.blockGossipEnabled`). @default true */
+  /** Whether a leader pushes the blocks it publishes, and blocks are offered to be pulled (`peer.deliveryclient.blockGossipEnabled`). @default true */
   readonly blockGossip?: boolean;
   /**
    * Told of each committed block before the next one is committed, e.g. to apply a config block. `trust-changed` says that

@@ -1,7 +1,7 @@
 import { unsigned } from "@gossip/crypto";
 import type { Envelope } from "@gossip/proto";
-import { readMessage } from "@gossip/proto";
-import { dataMessage, helloMessage, peerIdentity, updateMessage } from "@gossip/proto/testing";
+import { blockDigest, readMessage } from "@gossip/proto";
+import { dataMessage, helloMessage, peerIdentity, requestMessage, updateMessage } from "@gossip/proto/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { befriend, info } from "../test/support/befriend.js";
 import { befriendPuller, chain, itemOf, ledgerOf, numbersIn, pullOnly } from "../test/support/pulling.js";
@@ -77,6 +77,37 @@ describe("A node that lacks blocks", () => {
     const { properties, ...rest } = info(crypto, 100n, 20n);
     await say(sealed({ ...rest, properties: { ...properties, leftChannel: true } }, crypto));
     expect(await nextHello(10_000)).toBeUndefined();
+  });
+
+  test("5.36: asks those with a greater height first", async () => {
+    const {
+      to,
+      nextHello,
+      offer,
+      say,
+      crypto: self,
+    } = await befriendPuller(scene, {
+      config: { ...pullOnly, pullPeerNum: 1, maxPullIntervalMs: 4_000 },
+      ledger: ledgerOf(blocks.slice(0, 3)),
+    });
+    const low = Array.from({ length: 5 }, (_, index) => scene.stranger(`low${index}`));
+    for (const { comm, crypto } of low) {
+      for (const message of [alive(crypto, 1n), info(crypto, 1n, 3n)]) comm.send(to, sealed(message, crypto));
+    }
+    await scene.run(100);
+    await offer([0]);
+    const asked = () =>
+      low.flatMap(({ heard }) => heard.filter((message) => message.type === "hello" && message.pullType === "block"));
+    const before = asked().length;
+    for (let round = 0n; round < 10n; round++) {
+      for (const { comm, crypto } of low) comm.send(to, sealed(alive(crypto, 2n + round), crypto));
+      await say(sealed(alive(self, 2n + round), self));
+      const hello = await nextHello();
+      expect(hello).toBeDefined();
+      // Who is silent would pass its turn.
+      await offer([0], hello);
+    }
+    expect(asked().length).toBe(before);
   });
 
   test("05/N7, 5.33: requests again what comes too late, and offers it when it is here", async () => {
@@ -308,6 +339,28 @@ describe("A node that has blocks", () => {
     await Promise.all([channel.leave(), scene.run(100)]);
     expect(await sayHello(9n)).toEqual(["gate/no-such-channel"]);
     expect(ofBlocks("digest").map(({ pullNonce }) => pullNonce)).toEqual([8n]);
+  });
+
+  test("5.37: answers requests up to a rate", async () => {
+    const { comm, to, node, ofBlocks } = await befriendPuller(scene, { ledger: ledgerOf(blocks.slice(0, 3)) });
+    const digests = [blockDigest(0n)];
+    for (let nonce = 1n; nonce <= 80n; nonce++) {
+      comm.send(to, unsigned(helloMessage({ channel: channelName, pullNonce: nonce })));
+      comm.send(to, unsigned(requestMessage({ channel: channelName, pullNonce: nonce, digests })));
+      await scene.run(60);
+    }
+    // Fifty, and those of the five seconds that it took.
+    expect(ofBlocks("update").length).toBeLessThan(75);
+    expect(node.drops.get("gate/too-often")).toBe(80 - ofBlocks("update").length);
+    expect(ofBlocks("update").length).toBeGreaterThan(50);
+  });
+
+  test("5.33: offers nothing where blocks are not to be told on", async () => {
+    const ledger = ledgerOf(blocks.slice(0, 3));
+    const { say, sayHello, ofBlocks, channel } = await befriendPuller(scene, { ledger, join: { blockGossip: false } });
+    await say(itemOf(blocks, 3));
+    await sayHello(7n);
+    expect([channel.height, ofBlocks("digest")]).toEqual([4n, []]);
   });
 
   test("5.13: answers hellos up to a rate", async () => {

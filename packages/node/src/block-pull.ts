@@ -17,6 +17,8 @@ export interface BlockPullOptions {
   readonly id: string;
   readonly around: ChannelSurroundings;
   readonly ledger: Ledger;
+  /** Whether others are offered blocks (`peer.deliveryclient.blockGossipEnabled`). */
+  readonly isOffering: boolean;
   /** Alive members of our organization that told of themselves here and did not leave; self excluded. */
   members(): readonly BlockPullMember[];
   /** Whether a block with this number would be taken. */
@@ -61,7 +63,8 @@ export class BlockPull {
 
   /** Offers what an earlier life has left in the ledger: a stock peer begins with nothing. */
   start(): void {
-    const { ledger, around, id } = this.#options;
+    const { ledger, around, id, isOffering } = this.#options;
+    if (!isOffering) return;
     const { maxBlockCountToStore, maxBlockWindowBytes } = around.config;
     const count = Math.min(maxBlockCountToStore + 1, Number(ledger.height));
     const range = { start: ledger.height - BigInt(count), count, maxBytes: maxBlockWindowBytes };
@@ -121,7 +124,7 @@ export class BlockPull {
   }
 
   #offer(blockNumber: bigint, data: Uint8Array): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || !this.#options.isOffering) return;
     this.#window.add(blockNumber, data);
     if (this.#expiry === undefined) this.#armExpiry();
   }

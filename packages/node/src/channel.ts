@@ -90,6 +90,7 @@ export class ChannelShell implements Channel, RoutableChannel {
       id,
       around,
       ledger: options.ledger,
+      isOffering: options.blockGossip ?? true,
       members: () =>
         this.#gossip.members.flatMap(({ pkiId, properties }) => {
           if (around.membership.orgOf(pkiId) !== around.selfOrg) return [];

@@ -13,15 +13,21 @@ import {
   readMessage,
 } from "@gossip/proto";
 import type { PulledItem } from "@gossip/pull";
-import { type MaybePromise, whenDone } from "@gossip/runtime";
+import { type MaybePromise, Quota, whenDone } from "@gossip/runtime";
+import { maxPeersInQuota } from "./allowances.js";
 import type { ChannelShell } from "./channel.js";
 import { type Checks, type GateOptions, isFirst } from "./checks.js";
 import { type BlockGate, detached, isConfigBlock, isOfOtherTrust, paddingOf } from "./gate-blocks.js";
+
+/** Requests of one peer and channel that are answered at once, and how long after them one more is: each brings many blocks. */
+const requestsAtOnce = 50;
+const requestRefillMs = 250;
 
 export class BlockPullGate {
   readonly #options: GateOptions;
   readonly #checks: Checks;
   readonly #blocks: BlockGate;
+  readonly #requests = new Quota({ burst: requestsAtOnce, refillMs: requestRefillMs, maxKeys: maxPeersInQuota });
 
   constructor(options: GateOptions, checks: Checks, blocks: BlockGate) {
     this.#options = options;
@@ -45,8 +51,12 @@ export class BlockPullGate {
         }
         return;
       case "digest":
+        return channel.onBlockPull({ type: "digest", from: from.pkiId, nonce, digests: message.digests });
       case "request":
-        return channel.onBlockPull({ type: message.type, from: from.pkiId, nonce, digests: message.digests });
+        if (!this.#requests.take(`${from.pkiId} ${channel.id}`, this.#options.clock.now())) {
+          return void this.#checks.drop(from, "too-often", `requests for blocks of ${channel.id}`);
+        }
+        return channel.onBlockPull({ type: "request", from: from.pkiId, nonce, digests: message.digests });
       case "update":
         return this.#onUpdate(channel, message, envelope, from);
     }
