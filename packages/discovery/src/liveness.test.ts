@@ -241,6 +241,16 @@ describe("a member that we cannot reach while others show it alive", () => {
     expect(downs().map(({ cause }) => cause)).toContain("silence");
   });
 
+  test("4.53: is not shown alive by what was in flight when it died", () => {
+    const { hear, pass, step, downs } = setUp();
+    hear("alice", bob);
+    step({ type: "presumed-dead", pkiId: alice });
+    pass(500);
+    hear("alice", bob);
+    step({ type: "presumed-dead", pkiId: alice });
+    expect(downs()).toHaveLength(2);
+  });
+
   test("4.53: is reachable again when it speaks to us itself, or begins anew", () => {
     for (const [from, incarnation] of [
       [alice, 1n],
@@ -249,8 +259,8 @@ describe("a member that we cannot reach while others show it alive", () => {
       const { hear, step, downs, pass } = setUp();
       hear("alice", bob);
       step({ type: "presumed-dead", pkiId: alice });
+      pass(1_100);
       hear("alice", bob);
-      pass(1_000);
       hear("alice", from, incarnation);
       step({ type: "presumed-dead", pkiId: alice });
       expect(downs()).toHaveLength(2);

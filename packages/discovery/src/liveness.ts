@@ -16,15 +16,16 @@
  *   connections, so hearing from them takes longer than reading what is queued: everybody's silence starts anew.
  *
  * What we know of a member. Its messages come in intervals that depend on its own load, on the network and on chance;
- * their smoothed mean and deviation (as in RFC 6298) are kept, two numbers per member. Patience is as many usual
- * intervals as fit into four fifths of the expiry, and four deviations.
+ * their smoothed mean and deviation (as in RFC 6298) are kept, two numbers per member. Patience is four usual intervals
+ * and four deviations; fewer intervals where the configured ones would fill more than four fifths of the expiry.
  *
  * Bounds. Patience is never less than `aliveExpirationTimeoutMs` and never more than twice that, on the clock that
  * stands still while we sleep; but after a pause nobody is judged before `recoveryMs` have passed. What of a sleep lies
  * before the deadline, at most a check interval, is not seen.
  *
  * Notices of comm. One is believed at once, unless we just slept, or the member was *shown alive by others* after an
- * earlier notice: then it is we who cannot reach it, and only silence counts until it has spoken to us itself.
+ * earlier notice, and not by what was in flight when it died: then it is we who cannot reach it, and only silence counts
+ * until it has spoken to us itself.
  *
  * Nothing of this shows on the wire. `selfHealth: false` gives the rules of the reference.
  */
@@ -32,7 +33,8 @@
 import type { Millis } from "@gossip/runtime";
 import type { DiscoveryConfig } from "./config.js";
 
-/** Part of the expiry that usual intervals may fill; the rest is for deviations. */
+/** Intervals of patience; and the part of the expiry they may fill if they are as configured, the rest is for deviations. */
+const usualIntervals = 4;
 const usualShare = 0.8;
 /** RFC 6298 §2: weights of a new sample, and how many deviations are usual. */
 const meanWeight = 1 / 8;
@@ -50,7 +52,9 @@ export interface Hearing {
   deviationMs: Millis;
   /** When comm gave it up and we doubted that. */
   doubtedAt: Millis | undefined;
-  /** Others showed it alive after comm had given it up. */
+  /** When a notice was believed that it cannot be reached; until it is heard of. */
+  givenUpAt: Millis | undefined;
+  /** Others showed it alive after that. */
   isUnreachable: boolean;
 }
 
@@ -93,13 +97,18 @@ export class Liveness {
       meanMs: this.#config.aliveTimeIntervalMs,
       deviationMs: 0,
       doubtedAt: undefined,
+      givenUpAt: undefined,
       isUnreachable: false,
     };
   }
 
-  /** A newer message of the member came. */
-  heard(hearing: Hearing, now: Millis): void {
+  /** A newer message of the member came; `isFirstHand` if from itself, or from a new life of it. */
+  heard(hearing: Hearing, isFirstHand: boolean, now: Millis): void {
     const awake = this.#awake(now);
+    if (isFirstHand) hearing.isUnreachable = false;
+    else if (hearing.givenUpAt !== undefined && awake - hearing.givenUpAt > this.#inFlightMs)
+      hearing.isUnreachable = true;
+    hearing.givenUpAt = undefined;
     const interval = Math.min(awake - hearing.lastAt, 2 * this.#config.aliveExpirationTimeoutMs);
     hearing.deviationMs += deviationWeight * (Math.abs(interval - hearing.meanMs) - hearing.deviationMs);
     hearing.meanMs += meanWeight * (interval - hearing.meanMs);
@@ -113,7 +122,10 @@ export class Liveness {
     if (!this.#config.selfHealth) return "believed";
     if (hearing.isUnreachable) return "refuted";
     const awake = this.#awake(now);
-    if (awake - this.#wokeAt > this.#recoveryMs) return "believed";
+    if (awake - this.#wokeAt > this.#recoveryMs) {
+      hearing.givenUpAt = awake;
+      return "believed";
+    }
     hearing.doubtedAt ??= awake;
     return "doubted";
   }
@@ -134,8 +146,14 @@ export class Liveness {
   #patience({ meanMs, deviationMs, latenessThen }: Hearing): Millis {
     const { aliveExpirationTimeoutMs: expiry, aliveTimeIntervalMs: period, selfHealth } = this.#config;
     if (!selfHealth) return expiry;
-    const usual = usualShare * (expiry / period) * meanMs + deviations * deviationMs;
+    const intervals = Math.min(usualIntervals, (usualShare * expiry) / period);
+    const usual = intervals * meanMs + deviations * deviationMs;
     return Math.min(2 * expiry, Math.max(expiry, usual) + this.#latenessMs - latenessThen);
+  }
+
+  /** For how long messages of a member that has just died may still come from others. */
+  get #inFlightMs(): Millis {
+    return this.#config.aliveTimeIntervalMs / 5;
   }
 
   get #recoveryMs(): Millis {

@@ -21,8 +21,6 @@ export interface MemberEntry {
   /** Time of the newest alive message that was pushed to us; forwarding follows it, not the state (page 04 §8.2). */
   pushed: PeerTime | undefined;
   readonly hearing: Hearing;
-  /** Comm's word, or silence; of the dead. */
-  downBy: MemberDown["cause"] | undefined;
   /** Known only from the dead list of another peer; such knowledge is not passed on, or it would circle for ever. */
   reported: boolean;
 }
@@ -148,7 +146,6 @@ export class MemberTable {
   #markDead(entry: MemberEntry, cause: "silence" | "presumed-dead"): MemberDown {
     const member: DiscoveryMember = { ...entry.member, state: "dead" };
     entry.member = member;
-    entry.downBy = cause;
     this.#changed(-1);
     return { type: "member-down", member, cause };
   }
@@ -207,7 +204,6 @@ export class MemberTable {
       member,
       envelope: copyOf(envelope),
       hearing: this.#options.liveness.begin(now),
-      downBy: isDead ? "reported" : undefined,
       pushed: forward ? message.time : undefined,
       reported: isDead,
     });
@@ -243,11 +239,8 @@ export class MemberTable {
     entry.envelope = copyOf(secret === undefined ? envelope : { ...envelope, secret });
     entry.member = memberOf(message, secretEndpoint ?? before.internalEndpoint, "alive", now);
     entry.reported = false;
-    // Who speaks to us itself, or began anew, can be reached as far as we know; who is resurrected by others cannot.
-    if (from === before.pkiId || message.time.incarnation !== before.incarnation) entry.hearing.isUnreachable = false;
-    else if (entry.downBy === "presumed-dead") entry.hearing.isUnreachable = true;
-    entry.downBy = undefined;
-    this.#options.liveness.heard(entry.hearing, now);
+    const isFirstHand = from === before.pkiId || message.time.incarnation !== before.incarnation;
+    this.#options.liveness.heard(entry.hearing, isFirstHand, now);
     this.#changed(before.state === "dead" ? 1 : 0);
     const change = before.state === "dead" ? "resurrected" : isChanged(before, entry.member) ? "updated" : "refreshed";
     return { change, member: entry.member, forward };

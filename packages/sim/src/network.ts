@@ -11,9 +11,9 @@
 import type { DialResult, PingResult, Transport } from "@gossip/comm";
 import { sha256 } from "@gossip/crypto";
 import { type Clock, fraction, GossipError, type Millis, type Random, type Timer } from "@gossip/runtime";
+import { VirtualProcess } from "@gossip/runtime/testing";
 import type { Host } from "./host.js";
 import { Link, type SimStream } from "./link.js";
-import { Process } from "./process.js";
 import { Trace } from "./trace.js";
 
 /** How the simulated network behaves; clock and random source come from outside, so that a run can be repeated. */
@@ -140,7 +140,7 @@ export class SimNetwork {
   #host(endpoint: string): Host {
     const known = this.#hosts.get(endpoint);
     if (known !== undefined) return known;
-    const process = new Process(this.#options.clock);
+    const process = new VirtualProcess(this.#options.clock);
     const certHash = sha256(new TextEncoder().encode(`certificate of ${endpoint}`));
     const host: Host = { endpoint, streams: new Set(), process, certHash, onStream: undefined, life: 0 };
     this.#hosts.set(endpoint, host);

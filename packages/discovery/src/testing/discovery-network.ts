@@ -1,7 +1,7 @@
 import { markVerified, type Verified } from "@gossip/crypto";
 import { type AliveMessage, decodeMessage, type Envelope, orgId, type PkiId } from "@gossip/proto";
-import { type Millis, type Run, run, sample, seededRandom } from "@gossip/runtime";
-import { VirtualClock } from "@gossip/runtime/testing";
+import { fraction, type Millis, type Run, run, sample, seededRandom } from "@gossip/runtime";
+import { VirtualClock, VirtualProcess } from "@gossip/runtime/testing";
 import type { DiscoveryConfig } from "../config.js";
 import { type Disclosure, organizationDisclosure } from "../disclosure.js";
 import { Discovery } from "../discovery.js";
@@ -47,6 +47,7 @@ interface Node {
   readonly org: string;
   readonly discovery: Discovery;
   readonly run: Run<DiscoveryInput>;
+  readonly process: VirtualProcess;
 }
 
 /**
@@ -64,6 +65,7 @@ export class DiscoveryNetwork {
   readonly #nodes = new Map<string, Node>();
   readonly #orgs = new Map<PkiId, string>();
   readonly #cuts = new Set<string>();
+  #loss = 0;
   #incarnation = 1n;
 
   constructor(options: DiscoveryNetworkOptions = {}) {
@@ -92,14 +94,15 @@ export class DiscoveryNetwork {
       disclosure: this.#options.disclosure?.(name) ?? organizationDisclosure({ self, selfOrg: orgId(org), orgOf }),
       ...(this.#options.config && { config: this.#options.config }),
     });
+    const process = new VirtualProcess(this.clock);
     const running = run<DiscoveryInput, DiscoveryOutput>(discovery, {
-      clock: this.clock,
+      clock: process.clock,
       perform: (output) => {
         this.outputs.push({ at: this.clock.now(), node: name, output });
         this.#perform(node, output);
       },
     });
-    const node: Node = { name, org, discovery, run: running };
+    const node: Node = { name, org, discovery, run: running, process };
     this.#nodes.set(name, node);
     for (const peer of bootstrap) this.#push(node, { type: "connect", endpoint: endpointOf(peer), role: "bootstrap" });
     for (const { name: peer, role } of anchors) {
@@ -112,6 +115,7 @@ export class DiscoveryNetwork {
   /** Kills a node: it sends nothing any more, and dials to it fail. */
   stop(name: string): void {
     this.#nodes.get(name)?.run.close();
+    this.#nodes.get(name)?.process.end();
     this.#nodes.delete(name);
   }
 
@@ -122,6 +126,20 @@ export class DiscoveryNetwork {
 
   heal(): void {
     this.#cuts.clear();
+    this.#loss = 0;
+  }
+
+  /** Loses so much of what is pushed from now on, between 0 and 1. */
+  lose(share: number): void {
+    this.#loss = share;
+  }
+
+  /** Stops the process of a node for so long: dials to it fail, and when it goes on, its overdue timers come first. */
+  stall(name: string, durationMs: Millis): void {
+    const process = this.#nodes.get(name)?.process;
+    if (process === undefined || process.isStopped) return;
+    process.stop();
+    this.clock.schedule(this.clock.now() + durationMs, () => process.resume());
   }
 
   /** Hands one input to a node, as its shell would. */
@@ -225,10 +243,11 @@ export class DiscoveryNetwork {
 
   #send(node: Node, to: PkiId, kind: Traffic["kind"], input: DiscoveryInput): void {
     this.#record(node.name, nameOf(to), kind, input);
+    if (kind === "alive" && this.#loss > 0 && fraction(this.#random) < this.#loss) return;
     this.#later(() => {
       const target = this.#reach(node, this.#nodes.get(nameOf(to)));
       if (target === undefined) this.#push(node, { type: "presumed-dead", pkiId: to });
-      else this.#receive(target, input);
+      else target.process.onNetwork(this.clock.now(), () => this.#receive(target, input));
     });
   }
 
@@ -268,7 +287,8 @@ export class DiscoveryNetwork {
   }
 
   #reach(from: Node, to: Node | undefined): Node | undefined {
-    return to !== undefined && this.#cuts.has(from.name) === this.#cuts.has(to.name) ? to : undefined;
+    if (to === undefined || to.process.isStopped) return undefined;
+    return this.#cuts.has(from.name) === this.#cuts.has(to.name) ? to : undefined;
   }
 
   #later(act: () => void): void {
@@ -276,7 +296,8 @@ export class DiscoveryNetwork {
   }
 
   #push(node: Node, input: DiscoveryInput): void {
-    node.run.push(input);
+    if (node.process.isStopped) node.process.onNetwork(this.clock.now(), () => node.run.push(input));
+    else node.run.push(input);
   }
 
   #record(from: string, to: string, kind: Traffic["kind"], input?: DiscoveryInput): void {

@@ -1,2 +1,3 @@
 export { checkMachineLaws, type MachineLawsOptions } from "./machine-laws.js";
 export { VirtualClock, type VirtualClockOptions } from "./virtual-clock.js";
+export { VirtualProcess } from "./virtual-process.js";

@@ -1,4 +1,4 @@
-import type { Clock, Millis, Timer } from "@gossip/runtime";
+import type { Clock, Millis, Timer } from "../clock.js";
 
 interface Held {
   callback: (() => void) | undefined;
@@ -8,8 +8,15 @@ interface Held {
  * The process of a host: what its timers and the network call. While it is stopped (as by SIGSTOP, a suspended virtual
  * machine or a host without CPU) time passes without it. When it goes on, what was held comes as in libuv: first the
  * timers that are overdue, in their order, then what the network brought.
+ *
+ * @example
+ * const process = new VirtualProcess(clock);
+ * const running = run(machine, { clock: process.clock, perform });
+ * process.stop();
+ * clock.runFor(30_000);
+ * process.resume();
  */
-export class Process {
+export class VirtualProcess {
   readonly #clock: Clock;
   readonly #timers: Held[] = [];
   readonly #network: Held[] = [];
