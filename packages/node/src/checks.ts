@@ -102,7 +102,7 @@ export class Checks {
     this.#allowances = new Allowances(options.config.maxNewsPerSecond);
   }
 
-  /** Checks the author's signature with the identity that is known for it. */
+  /** Checks the author's signature with the identity that is known for it, and is still known when the crypto has answered. */
   verify<M extends News>(
     message: M,
     envelope: Envelope,
@@ -120,6 +120,7 @@ export class Checks {
     if (!this.mayCheck(from, what)) return "dropped";
     return whenDone(verifyMessage(message, envelope, identity, crypto), (result): Checked<M> => {
       if (!result.ok) return this.refuse(from, result, what);
+      if (!identities.has(author)) return this.drop(from, "unknown-identity", what);
       if (isCounted) this.#allowances.heard(message, clock.now());
       return result.verified;
     });
@@ -159,6 +160,13 @@ export class Checks {
     return whenDone(eachPart(readable, handle), (left) => {
       if (left > 0) this.drop(from, "after-forgery", "", left);
     });
+  }
+
+  /** Without those whose author's identity went while others of them were being verified. */
+  stillKnown<T>(parts: readonly T[], from: ConnectionInfo, authorOf: (part: T) => PkiId): readonly T[] {
+    const known = parts.filter((part) => this.#options.identities.has(authorOf(part)));
+    if (known.length < parts.length) this.drop(from, "unknown-identity", "", parts.length - known.length);
+    return known;
   }
 
   drop(from: ConnectionInfo, reason: GateDropReason, detail = "", count = 1): "dropped" {

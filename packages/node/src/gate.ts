@@ -23,6 +23,7 @@ import {
   type MembershipResponse,
   type PkiId,
   type PullMessage,
+  pkiIdFromBytes,
   pkiIdToBytes,
   readEnvelope,
   readMessage,
@@ -151,7 +152,9 @@ export class Gate {
       });
     });
     return whenDone(reading, () => {
-      const [alive, dead] = [found["alive-entry"], found["dead-entry"]];
+      const known = (path: keyof typeof found) =>
+        this.#checks.stillKnown(found[path], from, ({ message }) => message.member.pkiId);
+      const [alive, dead] = [known("alive-entry"), known("dead-entry")];
       toDiscovery({ type: "membership-response", from: from.pkiId, nonce, alive, dead });
     });
   }
@@ -236,6 +239,7 @@ export class Gate {
       const digest = pkiIdToBytes(pkiId);
       if (!pull.wantsItem(from.pkiId, nonce, digest)) return this.#checks.drop(from, "unsolicited");
       if (!isFirst(seen, pkiId)) return this.#checks.drop(from, "repeated");
+      if (!this.#checks.mayCheck(from, `identity of ${pkiId}`)) return "dropped";
       return whenDone(this.#admit(pkiId, identity), (admitted) =>
         whenDone(admitted.ok ? verifyMessage(message, envelope, identity, crypto) : admitted, (result) => {
           if (result.ok) {
@@ -247,6 +251,9 @@ export class Gate {
         }),
       );
     });
-    return whenDone(reading, () => toPull({ type: "update", from: from.pkiId, nonce, items, refused }));
+    return whenDone(reading, () => {
+      const known = this.#checks.stillKnown(items, from, ({ digest }) => pkiIdFromBytes(digest));
+      toPull({ type: "update", from: from.pkiId, nonce, items: known, refused });
+    });
   }
 }

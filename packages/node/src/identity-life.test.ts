@@ -1,8 +1,15 @@
-import { type KnownIdentity, unsigned } from "@gossip/crypto";
-import { createFakeCrypto, FakeTrust, fakeIdentity, makeFakeBlock } from "@gossip/crypto/testing";
+import { type KnownIdentity, type MessageCryptoService, type SecurityAdvisor, unsigned } from "@gossip/crypto";
+import { createFakeCrypto, type FakeCrypto, FakeTrust, fakeIdentity, makeFakeBlock } from "@gossip/crypto/testing";
 import { type PkiId, pkiIdFromBytes } from "@gossip/proto";
-import { digestMessage, leadershipMessage } from "@gossip/proto/testing";
-import type { LogFields, Logger } from "@gossip/runtime";
+import {
+  digestMessage,
+  helloMessage,
+  leadershipMessage,
+  membershipResponse,
+  peerIdentity,
+  updateMessage,
+} from "@gossip/proto/testing";
+import type { LogFields, Logger, MaybePromise } from "@gossip/runtime";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { alive, channelName, meet, Scene, sealed } from "../test/support/scene.js";
 import type { Channel, GossipNode } from "./api.js";
@@ -116,6 +123,91 @@ describe("an identity that is revoked", () => {
     scene.trust.revoke(crypto.identity);
     await node.suspect(all);
     expect(traces({ node, channel }, crypto.pkiId)).toEqual([]);
+  });
+});
+
+describe("an identity that goes while the crypto takes its time", () => {
+  /** A victim whose crypto, of what `isHeld` says, answers when it is let go; and a stranger that is its member. */
+  async function meetSlow() {
+    const waiting: (() => void)[] = [];
+    const held: { isHeld(call: "sign" | "verify", identity: Uint8Array): boolean } = { isHeld: () => false };
+    const later = <T>(isHeld: boolean, answer: T): MaybePromise<T> =>
+      isHeld ? new Promise((resolve) => waiting.push(() => resolve(answer))) : answer;
+    const wrap = (fake: FakeCrypto): MessageCryptoService & SecurityAdvisor => ({
+      ...fake,
+      sign: (payload) => later(held.isHeld("sign", fake.identity), fake.sign(payload)),
+      verify: (identity, signature, payload) =>
+        later(held.isHeld("verify", identity), fake.verify(identity, signature, payload)),
+    });
+    const met = await meet(scene, { wrap });
+    await met.say(sealed(alive(met.crypto, 1n), met.crypto));
+    await scene.run(500);
+    return {
+      ...met,
+      /** Revokes the identity while something is held, and lets that go. */
+      async revokeMeanwhile(identity: Uint8Array) {
+        expect(waiting, "what is held").not.toEqual([]);
+        scene.trust.revoke(identity);
+        await met.node.suspect(all);
+        held.isHeld = () => false;
+        for (const resolve of waiting.splice(0)) resolve();
+        for (let turn = 0; turn < 50; turn++) await scene.run(0);
+      },
+      holdVerifying(of: FakeCrypto) {
+        held.isHeld = (call, identity) => call === "verify" && Buffer.compare(identity, of.identity) === 0;
+      },
+      holdSigning() {
+        held.isHeld = (call) => call === "sign";
+      },
+    };
+  }
+  const made = (name: string) => createFakeCrypto({ org: "org1", name, trust: scene.trust });
+
+  test("2.12: makes nobody a member by the message that was being verified", async () => {
+    const { node, crypto, say, holdVerifying, revokeMeanwhile } = await meetSlow();
+    const author = made("author");
+    holdVerifying(author);
+    await say(sealed(alive(author, 1n), author));
+    await revokeMeanwhile(author.identity);
+    expect(node.members.map(({ pkiId }) => pkiId)).toEqual([crypto.pkiId]);
+    expect(node.drops.get("gate/unknown-identity")).toBe(1);
+  });
+
+  test("2.12: makes nobody a member by a response of which other entries were being verified", async () => {
+    const { node, crypto, say, heard, holdVerifying, revokeMeanwhile } = await meetSlow();
+    const nonce = heard.findLast(({ type }) => type === "membership-request")?.nonce ?? 0n;
+    const [told, next] = [made("told"), made("next")];
+    holdVerifying(next);
+    await say(unsigned(membershipResponse({ nonce, alive: [told, next].map((one) => sealed(alive(one, 1n), one)) })));
+    await revokeMeanwhile(told.identity);
+    expect(node.members.map(({ pkiId }) => pkiId)).toEqual([crypto.pkiId, next.pkiId]);
+  });
+
+  test("2.12: is not offered for an update of which other items were being verified", async () => {
+    const { node, say, heard, holdVerifying, revokeMeanwhile } = await meetSlow();
+    const [hello] = heard.filter((message) => message.type === "hello" && message.pullType === "identity");
+    const pullNonce = hello?.type === "hello" ? hello.pullNonce : 0n;
+    const pull = { pullType: "identity", tag: "empty", channel: "", pullNonce } as const;
+    const [told, next] = [made("told"), made("next")];
+    await say(unsigned(digestMessage({ ...pull, digests: [told.identity, next.identity] })));
+    holdVerifying(next);
+    const data = [told, next].map((one) => sealed(peerIdentity({ pkiId: one.pkiId, identity: one.identity }), one));
+    await say(unsigned(updateMessage({ ...pull, data })));
+    await revokeMeanwhile(told.identity);
+    await say(unsigned(helloMessage({ ...pull, pullNonce: 7n })));
+    const digest = heard.findLast(({ type }) => type === "digest");
+    const offered = digest?.type === "digest" ? digest.digests.map(pkiIdFromBytes) : [];
+    expect(offered).toEqual([node.pkiId, next.pkiId]);
+  });
+
+  test("2.12: leaves no connection whose own side was being signed", async () => {
+    const { node, to, crypto, holdSigning, revokeMeanwhile } = await meetSlow();
+    const other = scene.stranger("other");
+    holdSigning();
+    other.comm.send(to, sealed(alive(other.crypto, 1n), other.crypto));
+    await scene.run(100);
+    await revokeMeanwhile(other.crypto.identity);
+    expect(node.connections.map(({ pkiId }) => pkiId)).toEqual([crypto.pkiId]);
   });
 });
 

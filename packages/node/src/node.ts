@@ -456,6 +456,8 @@ class NodeShell implements GossipNode {
   #onCommEvent(event: CommEvent): void {
     switch (event.type) {
       case "connected":
+        // It may have gone after it was proven, while we had still to sign.
+        if (!this.#identities.has(event.info.pkiId)) return this.#comm.disconnect(event.info.pkiId, "identity removed");
         this.#features.heard(event.info);
         for (const channel of this.#channels.values()) channel.shared.peersChanged();
         return this.#commLog.debug("connected", { peer: event.info.pkiId, direction: event.info.direction });
