@@ -62,6 +62,7 @@ function setUp(
       pullPeerNum: 3,
       maxMembers: 10,
       maxSnapshotBytes: 1_000,
+      maxStateInfosBytes: 1_000,
       ...overrides,
     },
     random: seededRandom(1),

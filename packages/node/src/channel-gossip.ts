@@ -45,6 +45,7 @@ import {
   Timers,
   type Wake,
 } from "@gossip/runtime";
+import { StateInfos } from "./state-infos.js";
 
 export interface ChannelGossipConfig {
   readonly publishStateInfoIntervalMs: Millis;
@@ -61,6 +62,8 @@ export interface ChannelGossipConfig {
   readonly maxMembers: number;
   /** Bytes of state infos in one snapshot; more of them are several snapshots. */
   readonly maxSnapshotBytes: number;
+  /** Bytes of the state infos held, of one organization at most half. */
+  readonly maxStateInfosBytes: number;
 }
 
 /** What the machine may know of the members, without knowing the discovery machine. */
@@ -152,7 +155,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
   readonly #options: ChannelGossipOptions;
   #organizations: ReadonlySet<OrgId>;
   readonly #timers = new Timers<TimerName>();
-  readonly #infos: BoundedMap<PkiId, Verified<StateInfo>>;
+  readonly #infos: StateInfos;
   /** Members that came up and were not told of us yet. */
   readonly #newcomers: BoundedMap<PkiId, true>;
   /** Members that came up and did not say yet whether they are in the channel. */
@@ -182,7 +185,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     this.#height = options.height;
     this.#sequence = options.afterSequence ?? 0n;
     const bound = { maxEntries: options.config.maxMembers, whenFull: "refuse" } as const;
-    this.#infos = new BoundedMap(bound);
+    this.#infos = new StateInfos({ maxEntries: bound.maxEntries, maxBytes: options.config.maxStateInfosBytes });
     this.#newcomers = new BoundedMap(bound);
     this.#lacking = new BoundedMap(bound);
     this.#publishGap = this.#shortestGap;
@@ -288,7 +291,8 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     const isOwnOrg = requester === selfOrg;
     const elements: Envelope[] = [];
     if (this.#own !== undefined && this.#mayBeTold(from)) elements.push(this.#own.envelope);
-    for (const [subject, info] of this.#infos) {
+    for (const info of this.#infos.all) {
+      const subject = info.message.pkiId;
       const org = membership.orgOf(subject);
       const isShown = isOwnOrg || org === requester || (org === selfOrg && membership.isVisible(subject));
       if (isShown) elements.push(info.envelope);
@@ -353,7 +357,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
 
   /** The state infos held, own excluded. */
   get infos(): readonly Verified<StateInfo>[] {
-    return [...this.#infos.values()];
+    return this.#infos.all;
   }
 
   /** The sequence of our newest state info, signed or about to be. */
@@ -403,9 +407,10 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
   #store(info: Verified<StateInfo>): ChannelDropReason | undefined {
     const { pkiId } = info.message;
     if (pkiId === this.#options.self) return "own-state-info";
-    if (!this.#isOrgInChannel(pkiId)) return "not-in-channel";
+    const org = this.#options.membership.orgOf(pkiId);
+    if (org === undefined || !this.#organizations.has(org)) return "not-in-channel";
     if (!this.wants(info.message)) return "stale-state-info";
-    return this.#infos.set(pkiId, info) ? undefined : "too-many-members";
+    return this.#infos.set(pkiId, org, info) ? undefined : "too-many-members";
   }
 
   get #isByClock(): boolean {

@@ -65,6 +65,7 @@ export class ChannelShell implements Channel, RoutableChannel {
         pullPeerNum: config.pullPeerNum,
         maxMembers: config.maxMembers,
         maxSnapshotBytes: config.maxSnapshotBytes,
+        maxStateInfosBytes: config.maxStateInfosBytes,
       },
       random,
     });

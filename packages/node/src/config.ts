@@ -91,6 +91,12 @@ export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
    */
   readonly maxSnapshotBytes: number;
   /**
+   * Bytes of state infos that are held for one channel; those of one organization fill at most half. A peer without chaincodes
+   * takes some hundreds, one with a hundred chaincodes ten thousand.
+   * @default 64 MiB
+   */
+  readonly maxStateInfosBytes: number;
+  /**
    * Questions of one peer and kind that are answered per second: for our members, our identities, our state infos. A peer
    * with default intervals asks once in seconds, and a few times at once when it starts.
    * @default 20
@@ -153,6 +159,7 @@ export const gossipDefaults: GossipConfig = Object.freeze({
   minStateInfoGapMs: 250,
   maxStateInfoBytes: 65_536,
   maxSnapshotBytes: 4 * 1024 * 1024,
+  maxStateInfosBytes: 64 * 1024 * 1024,
   maxQuestionsPerSecond: 20,
   maxNewsPerSecond: 10,
   maxPrivateDataTasks: 16,
@@ -199,6 +206,7 @@ const leastValues = [
   ["minStateInfoGapMs", 1],
   ["maxStateInfoBytes", 1],
   ["maxSnapshotBytes", 1],
+  ["maxStateInfosBytes", 1],
   ["maxQuestionsPerSecond", 1],
   ["maxNewsPerSecond", 1],
   ["maxPrivateDataTasks", 1],
