@@ -92,7 +92,7 @@ test("4.7, 4.48, 4.49: whatever happened, views never contradict themselves, and
       expect(network.converge(120_000)).toBeLessThan(120_000);
       watch.check(running);
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 }, 60_000);
 
@@ -123,6 +123,6 @@ test("4.48, 4.52: nobody who only stalls declares others dead for it", () => {
         expect(network.isConverged).toBe(true);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 }, 60_000);
