@@ -20,7 +20,7 @@ const checkRefillMs = 0.5;
 /** Forgeries of one peer that are found out: 100 at once, and then 10 in a second. */
 const forgeriesAtOnce = 100;
 const forgeryRefillMs = 100;
-/** Refused blocks of one peer, each of which may have cost a hash of its bytes and many signatures. */
+/** Refused blocks of one peer, each of which may have cost a hash of its bytes and many signatures; those in doubt are counted apart. */
 const refusedBlocksAtOnce = 20;
 const refusedBlockRefillMs = 1_000;
 
@@ -31,11 +31,8 @@ export class Allowances {
   readonly #authors: Quota;
   readonly #checks = new Quota({ burst: checksAtOnce, refillMs: checkRefillMs, maxKeys: maxPeersInQuota });
   readonly #forgeries = new Quota({ burst: forgeriesAtOnce, refillMs: forgeryRefillMs, maxKeys: maxPeersInQuota });
-  readonly #blocks = new Quota({
-    burst: refusedBlocksAtOnce,
-    refillMs: refusedBlockRefillMs,
-    maxKeys: maxPeersInQuota,
-  });
+  readonly #blocks = blockQuota();
+  readonly #doubts = blockQuota();
 
   /** @param maxNewsPerSecond of one author and kind */
   constructor(maxNewsPerSecond: number) {
@@ -67,9 +64,21 @@ export class Allowances {
     return this.#blocks.has(from, now);
   }
 
+  mayDoubt(from: PkiId, now: Millis): boolean {
+    return this.#doubts.has(from, now);
+  }
+
+  doubted(from: PkiId, now: Millis): void {
+    this.#doubts.take(from, now);
+  }
+
   blockRefused(from: PkiId, now: Millis): void {
     this.#blocks.take(from, now);
   }
+}
+
+function blockQuota(): Quota {
+  return new Quota({ burst: refusedBlocksAtOnce, refillMs: refusedBlockRefillMs, maxKeys: maxPeersInQuota });
 }
 
 /** News of one kind compete with each other, and those of two channels do not. */

@@ -220,6 +220,7 @@ describe("A block that needs the configuration of one before it", () => {
   /** Blocks from `from` on are good once the block before is in force, which is a config block. */
   const withConfigBefore = (from: number) => {
     let isInForce = false;
+    let judged = 0;
     const onCommitted = (number: bigint) => {
       if (number !== BigInt(from - 1)) return undefined;
       isInForce = true;
@@ -227,12 +228,14 @@ describe("A block that needs the configuration of one before it", () => {
     };
     const wrap: NonNullable<Parameters<typeof befriend>[1]>["wrap"] = (fake) => ({
       ...fake,
-      verifyBlock: (channel, number, block) =>
-        number < BigInt(from) || isInForce
+      verifyBlock: (channel, number, block) => {
+        judged++;
+        return number < BigInt(from) || isInForce
           ? fake.verifyBlock(channel, number, block)
-          : { ok: false, reason: "bad-block-signature", detail: "expected other orderers" },
+          : { ok: false, reason: "bad-block-signature", detail: "expected other orderers" };
+      },
     });
-    return { wrap, join: { onCommitted } };
+    return { wrap, join: { onCommitted }, judged: () => judged };
   };
 
   test("5.39: is dropped while blocks below it are lacking, blames nobody, and is asked for again", async () => {
@@ -249,6 +252,21 @@ describe("A block that needs the configuration of one before it", () => {
     );
     await scene.run(100);
     expect([node.refusals, channel.height]).toEqual([[], 2n]);
+  });
+
+  test("5.39: costs one look for each update, and few for each peer", async () => {
+    const { judged, ...before } = withConfigBefore(2);
+    const { node, offer, update } = await befriendPuller(scene, before);
+    const request = await offer([0, 2, 3, 4]);
+    const nonce = request?.pullNonce ?? 0n;
+    const early = [2, 3, 4].map((number) => itemOf(blocks, number));
+    await update(nonce, early);
+    expect([judged(), node.drops.get("gate/behind-config")]).toEqual([1, 3]);
+    for (let again = 0; again < 30; again++) await update(nonce, early);
+    expect(judged()).toBeLessThan(25);
+    expect(node.drops.get("gate/too-often")).toBeGreaterThan(0);
+    expect(await update(nonce, [itemOf(blocks, 0)]), "what is needed next is looked at all the same").toEqual([]);
+    expect(node.refusals).toEqual([]);
   });
 
   test("5.39, 5.42: comes by pull without state transfer, when its push came before that configuration", async () => {

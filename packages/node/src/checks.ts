@@ -140,6 +140,18 @@ export class Checks {
     return isAllowed;
   }
 
+  /** Whether a block that the peer gives is looked at, though others below it are lacking; not when too many before it were no good. */
+  mayDoubt(from: ConnectionInfo): boolean {
+    const isAllowed = this.#allowances.mayDoubt(from.pkiId, this.#options.clock.now());
+    if (!isAllowed) this.drop(from, "too-often", "blocks behind others");
+    return isAllowed;
+  }
+
+  /** The block may be forged, or of a configuration that we lack. */
+  doubted(from: ConnectionInfo): void {
+    this.#allowances.doubted(from.pkiId, this.#options.clock.now());
+  }
+
   /** Whether the peer may ask this now; what is asked too often is dropped, for each answer costs more than its question. */
   mayAsk(from: ConnectionInfo, what: string): boolean {
     const isAllowed = this.#questions.take(`${from.pkiId} ${what}`, this.#options.clock.now());

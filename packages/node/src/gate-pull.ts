@@ -109,11 +109,15 @@ export class BlockPullGate {
     if (found.length > 0 && !this.#checks.mayPushBlock(from)) return;
     const items: PulledItem<BlockPayload>[] = [];
     const refused: Uint8Array[] = [];
-    let isBehindConfig = false;
+    let [isBehindConfig, isTooEarly] = [false, false];
     const inOrder = [...found].sort((a, b) => (a.blockNumber < b.blockNumber ? -1 : 1));
-    const judging = this.#checks.eachPart(inOrder, inOrder.length, from, (payload) =>
-      whenDone(this.#blocks.judge(channel, payload), (verdict) => {
-        const { blockNumber, data } = payload;
+    const judging = this.#checks.eachPart(inOrder, inOrder.length, from, (payload) => {
+      const { blockNumber, data } = payload;
+      const what = `block ${blockNumber} of ${channel.id}`;
+      // What stands behind it would be judged by the same configuration.
+      if (isTooEarly) return this.#checks.drop(from, "behind-config", what);
+      if (blockNumber > channel.height && !this.#checks.mayDoubt(from)) return "dropped";
+      return whenDone(this.#blocks.judge(channel, payload), (verdict) => {
         const digest = blockDigest(blockNumber);
         if (verdict.ok) {
           items.push({ digest, item: { blockNumber, data, privateData: [] } });
@@ -122,13 +126,15 @@ export class BlockPullGate {
         }
         // Where blocks below it are lacking, one of them may be the configuration that it needs: nobody is to blame.
         if (isOfOtherTrust(verdict) && (isBehindConfig || blockNumber > channel.height)) {
-          return this.#checks.drop(from, "behind-config", `block ${blockNumber} of ${channel.id}`);
+          isTooEarly = true;
+          this.#checks.doubted(from);
+          return this.#checks.drop(from, "behind-config", what);
         }
         this.#blocks.refuse(from, verdict, channel, blockNumber);
         refused.push(digest);
         return "forged";
-      }),
-    );
+      });
+    });
     return whenDone(judging, () => channel.onBlockPull({ type: "update", from: from.pkiId, nonce, items, refused }));
   }
 }

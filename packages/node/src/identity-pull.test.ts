@@ -147,6 +147,22 @@ test("5.24: an update that was not asked for is dropped before anything inside i
   expect(await offered()).toEqual([node.pkiId]);
 });
 
+test("7.37: what was asked for costs a peer as much as what it pushes", async () => {
+  const { offer, comm, to, crypto, update, checks, node } = await meetTeller();
+  const some = Array.from({ length: 20 }, (_, index) => other(`some${index}`));
+  const { pullNonce } = await offer(...some.map(({ pkiId }) => pkiId));
+  const forged = {
+    ...sealed(alive(crypto, 2n, { identity: new Uint8Array(0) }), crypto),
+    signature: new Uint8Array(16),
+  };
+  for (let index = 0; index < 100; index++) comm.send(to, forged);
+  await scene.run(0);
+  const before = { ...checks };
+  await update(pullNonce, ...some.map((one) => itemOf(one)));
+  expect(checks).toEqual(before);
+  expect(node.drops.get("gate/too-often")).toBe(20);
+});
+
 test("5.26: who tells of somebody unknown is asked at once; then more is asked of members", async () => {
   const { ofIdentities, say, update, heardOf } = await meetTeller();
   expect(ofIdentities("hello").length, "in the first round").toBe(1);
