@@ -116,14 +116,34 @@ describe("a node that was asleep", () => {
     expect(downs().map(({ cause }) => cause)).toEqual(["silence"]);
   });
 
-  test("4.49: judges nobody for three heartbeat periods after a pause", () => {
+  test("4.49: judges nobody for three heartbeat periods after a pause, whatever the expiration time", () => {
     const { hear, pass, sleep, downs } = setUp();
     hear();
-    for (let pause = 0; pause < 20; pause++) {
-      pass(14_000);
+    pass(24_000);
+    for (let pause = 0; pause < 2; pause++) {
       sleep(30_000);
+      pass(14_900);
     }
     expect(downs()).toEqual([]);
+    const quick = setUp({ aliveExpirationTimeoutMs: 6_000, aliveCheckIntervalMs: 500 });
+    quick.hear();
+    quick.sleep(30_000);
+    quick.pass(14_900);
+    expect(quick.downs()).toEqual([]);
+    quick.pass(1_000);
+    expect(quick.downs()).toHaveLength(1);
+  });
+
+  test("4.49: that never recovers between its pauses finds the dead too, three heartbeat periods later than others", () => {
+    const { hear, pass, sleep, downs } = setUp();
+    hear();
+    let awakeMs = 0;
+    for (; downs().length === 0 && awakeMs < 300_000; awakeMs += 10_000) {
+      pass(10_000);
+      sleep(30_000);
+    }
+    expect(awakeMs).toBeGreaterThan(60_000);
+    expect(awakeMs).toBeLessThanOrEqual(80_000);
   });
 
   test("4.55: tells others at once that it lives, and asks for their view", () => {

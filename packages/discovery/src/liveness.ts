@@ -20,8 +20,9 @@
  * and four deviations; fewer intervals where the configured ones would fill more than four fifths of the expiry.
  *
  * Bounds. Patience is never less than `aliveExpirationTimeoutMs` and never more than twice that, on the clock that
- * stands still while we sleep; but after a pause nobody is judged before `recoveryMs` have passed. What of a sleep lies
- * before the deadline, at most a check interval, is not seen.
+ * stands still while we sleep; but after a pause nobody is judged before `recoveryMs` have passed, which therefore can be
+ * added once, no matter how many pauses there are. What of a sleep lies before the deadline, at most a check interval, is
+ * not seen.
  *
  * Notices of comm. One is believed at once, unless we just slept, or the member was *shown alive by others* after an
  * earlier notice, and not by what was in flight when it died: then it is we who cannot reach it, and only silence counts
@@ -137,10 +138,13 @@ export class Liveness {
 
   isSilent(hearing: Hearing, now: Millis): boolean {
     const awake = this.#awake(now);
-    if (awake - Math.max(hearing.lastAt, this.#freshAt) > this.#patience(hearing)) return true;
-    // Who pauses again and again would wait for ever.
-    const isOverdue = awake - hearing.lastAt > 2 * this.#config.aliveExpirationTimeoutMs;
-    return isOverdue && awake - this.#freshAt > this.#recoveryMs;
+    const silence = awake - hearing.lastAt;
+    const longest = 2 * this.#config.aliveExpirationTimeoutMs;
+    // Who pauses again and again, before it has recovered, would wait for ever.
+    if (silence > longest + this.#recoveryMs) return true;
+    const sincePause = awake - this.#freshAt;
+    if (sincePause <= this.#recoveryMs) return false;
+    return silence > longest || Math.min(silence, sincePause) > this.#patience(hearing);
   }
 
   #patience({ meanMs, deviationMs, latenessThen }: Hearing): Millis {
