@@ -72,6 +72,11 @@ describe.each(pages)("%s", (page) => {
   });
 });
 
+test("every statement has a number of its own", () => {
+  const numbers = pages.flatMap(statementsOf);
+  expect(numbers.filter((number, index) => numbers.indexOf(number) !== index)).toEqual([]);
+});
+
 test.each(complete)("every numbered statement of %s has a test", (page) => {
   expect(statementsOf(page).filter((number) => !tested.has(number))).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import type { IdentityStore } from "@gossip/crypto";
-import { type Envelope, type OrgId, type PkiId, pkiIdFromBytes } from "@gossip/proto";
+import { type Envelope, maxPkiIdBytes, type OrgId, type PkiId, pkiIdFromBytes } from "@gossip/proto";
 import { ItemStore, type PullItems } from "@gossip/pull";
 import { type WallClock, wallMillis } from "@gossip/runtime";
 import type { MembershipView } from "./channel-gossip.js";
@@ -43,6 +43,7 @@ export function welcomeOnly(
   wall: WallClock,
 ): PullItems<Envelope> {
   return {
+    isDigest: (digest) => digest.length <= maxPkiIdBytes,
     has: (digest) => items.has(digest) || identities.isUnwelcome(pkiIdFromBytes(digest), wallMillis(wall)),
     digests: (requester) => items.digests(requester),
     items: (requester) => items.items(requester),

@@ -136,6 +136,13 @@ test("5.20: members of other organizations are asked too", async () => {
   expect(foreign.heard.filter(({ type }) => type === "hello")).toContainEqual(expect.objectContaining(header));
 });
 
+test("5.12: what can be no PKI-ID is not asked for", async () => {
+  const { node, offer } = await meetTeller();
+  const [longest, tooLong] = [64, 65].map((length) => pkiIdFromBytes(new Uint8Array(length).fill(7))) as [PkiId, PkiId];
+  expect((await offer(tooLong, longest)).requested).toEqual([longest]);
+  expect(node.drops.get("pull/malformed-digest")).toBe(1);
+});
+
 test("5.24: an update that was not asked for is dropped before anything inside is verified", async () => {
   const { costOf, node, offered } = await meetTeller();
   const data = [itemOf(other("one"))];
