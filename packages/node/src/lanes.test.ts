@@ -104,7 +104,7 @@ describe("a node whose cryptography takes its time", () => {
     await say(sealed(stateInfo({ pkiId: author.pkiId, channelMac: channelMac(author.pkiId, channelName) }), author));
     await scene.run(30_000);
     expect(faults).toEqual([]);
-    expect(node.drops.get("gate/expired-identity")).toBe(1);
+    expect(node.drops.get("gate/unknown-identity")).toBe(1);
     expect(channel.members.map(({ pkiId }) => pkiId)).not.toContain(author.pkiId);
     await scene.close();
   });
