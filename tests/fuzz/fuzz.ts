@@ -56,6 +56,8 @@ const maxGrowthBytes = 32 * 2 ** 20;
 const maxFindings = 20;
 /** Replies of the node that are said to it again. */
 const maxHeard = 200;
+/** Larger ones would look like growth of the node. */
+const maxHeardBytes = 10_000;
 
 /** Which inputs of machines stand for which message; the rest no machine takes. */
 const inputs: Readonly<Partial<Record<MessageType, string>>> = {
@@ -127,7 +129,7 @@ async function fuzzWorld(
     const harm =
       harmIn(bytes) ?? (isOfExtension(bytes) && !by.hasFeatures ? "an extension for a stock peer" : undefined);
     if (harm !== undefined) find("harm", `${harm}: ${Buffer.from(bytes).toString("hex").slice(0, 2_000)}`);
-    heard.push(bytes);
+    if (bytes.length <= maxHeardBytes) heard.push(bytes);
     if (heard.length > maxHeard) heard.shift();
   };
   const world = await World.open(crypto, random.uint64(), smallConfig, onHeard);
