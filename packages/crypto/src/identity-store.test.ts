@@ -133,6 +133,9 @@ describe("IdentityStore", () => {
     // One that goes makes room for another of its organization, once.
     store.remove(idOf(made[0] as Uint8Array), "unused");
     expect([put(other), put(made[6] as Uint8Array)]).toMatchObject([{ ok: true }, { ok: false }]);
+    // The own one counts: it and the first are there, and three more may be.
+    const own = Array.from({ length: 4 }, (_, index) => put(fakeIdentity("Org1", `more${index}`)));
+    expect(own).toMatchObject([{ ok: true }, { ok: true }, { ok: true }, { reason: "too-many-identities" }]);
   });
 
   it("02/10.1m: lists every identity under its own organization, the own one included", () => {

@@ -146,11 +146,22 @@ describe("Pull as initiator", () => {
     pass(1_000);
     const again = hello();
     digest(alice, again.get(alice), "bad");
+    expect(lines(pass(100))).toEqual([]);
     expect(lines(digest(bob, again.get(bob), "bad"))).toEqual(["request to bob: bad"]);
     pass(61_000);
     const later = hello();
     digest(alice, later.get(alice), "bad");
     expect(lines(digest(bob, later.get(bob)))).toEqual(["request to alice: bad"]);
+  });
+
+  test("5.11: Pull does not ask that peer for it in another round either, in which it was offered before", () => {
+    const { hello, digest, refuse, pass } = setup({ peers: ["alice"] });
+    const first = hello().get(alice);
+    digest(alice, first, "bad");
+    pass(250);
+    digest(alice, hello().get(alice), "bad");
+    expect(lines(refuse(alice, first, "bad"))).toEqual(["dropped 1 of alice: refused-item"]);
+    expect(lines(pass(3_500)).filter((line) => line.startsWith("request"))).toEqual([]);
   });
 
   test("5.12: Pull takes no more digests than it allows, and none that is empty or too long", () => {
