@@ -1,7 +1,8 @@
 /**
  * The gate: everything that comes from a stream passes here, in this order, and nothing else makes a `Verified`
  * (protocol page 01 §11, page 07 §4 and §8): decode the envelope, decode the message, legal tag, channel and sender,
- * is it wanted, signature, machine. The cheap tests come first; a signature is checked only for what would be news.
+ * is it wanted, what its author and its sender may still cost, signature, machine. The cheap tests come first; a signature
+ * is checked only for what would be news.
  *
  * What one message can cost is bounded: of its parts no more are read than can be meant, each subject once, and none
  * after one that is forged, which nobody honest passes on. Questions are answered up to a rate per peer.
