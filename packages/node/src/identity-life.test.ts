@@ -109,6 +109,18 @@ describe("an identity that is revoked", () => {
     expect(traces(peer0, peer2.node.pkiId)).toContain("members");
   });
 
+  test("2.24: a predicate that throws fails for whoever gave it, and for nobody else", async () => {
+    const { node } = await scene.node("peer0");
+    const faults: unknown[] = [];
+    node.on("fault", (error) => faults.push(error));
+    const broken = () => {
+      throw new Error("broken");
+    };
+    await expect(node.suspect(broken)).rejects.toThrow("broken");
+    expect(await node.suspect(all)).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+
   test("2.12: what it declared and said of itself in a channel goes with it", async () => {
     const { node, channel, crypto, say } = await meet(scene);
     await say(sealed(alive(crypto, 1n), crypto));

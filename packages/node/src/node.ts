@@ -346,7 +346,9 @@ class NodeShell implements GossipNode {
   }
 
   async suspect(predicate: (identity: KnownIdentity) => boolean): Promise<readonly PkiId[]> {
-    return await this.#identityLife.suspect(predicate);
+    // Asked here, so that one that throws fails for its caller, and ends no node.
+    const picked = new Set(this.#identities.all.filter(predicate).map(({ pkiId }) => pkiId));
+    return await this.#identityLife.suspect(({ pkiId }) => picked.has(pkiId));
   }
 
   setMetadata(metadata: Uint8Array): void {

@@ -97,6 +97,10 @@ describe("Pull as responder", () => {
       "dropped 1 of alice: too-many-requests",
       "update to alice: 0",
     ]);
+    step({ type: "hello", from: alice, nonce: 1n });
+    expect(lines(request(alice, 1n, "0")), "nor by repeating the hello").toEqual([
+      "dropped 1 of alice: too-many-requests",
+    ]);
   });
 
   test("5.19: Pull remembers so many hellos per peer and in all, the newest", () => {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile, rm, stat } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   decodePrivateKey,
@@ -71,6 +71,23 @@ test("a renewed identity has another PKI-ID and key, and the same name, role and
     expect(crypto.validateIdentity(new Uint8Array(await readFile(own.identity)))).toEqual({ ok: true });
     expect((await stat(own.key)).mode & 0o777).toBe(0o600);
     expect(existsSync(`${own.key}.new`)).toBe(false);
+  });
+});
+
+test("renewals at once leave a key and the identity that belongs to it", async () => {
+  await inNetwork(async (dir) => {
+    await Promise.all(Array.from({ length: 4 }, () => renewIdentity(dir, "peer0.org1")));
+    // Which refuses a key that is not that of the identity.
+    await expect(cryptoOf(dir, "org1", "peer0.org1")).resolves.toBeInstanceOf(Ed25519Crypto);
+  });
+});
+
+test("where the lists cannot be read, nobody is shown as not revoked", async () => {
+  await inNetwork(async (dir) => {
+    const path = networkPaths(dir).revocations;
+    const text = await readFile(path, "utf8");
+    await writeFile(path, text.slice(0, text.length / 2));
+    await expect(networkIdentities(dir)).rejects.toMatchObject({ code: "malformed" });
   });
 });
 

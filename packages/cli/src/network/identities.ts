@@ -62,7 +62,11 @@ export function issue(
   return { identity: issueIdentity({ ...holder, ...validity, rootPrivateKey, publicKey }), privateKey };
 }
 
-/** Every member of a network with its identity: orderers, peers, then clients. @throws GossipError `not-found` */
+/**
+ * Every member of a network with its identity: orderers, peers, then clients.
+ *
+ * @throws GossipError `not-found`, or `malformed` when what is revoked cannot be read
+ */
 export async function networkIdentities(dir: string): Promise<readonly IdentityEntry[]> {
   const { orderers, peers } = await readNetworkFile(dir);
   const clients = await readdir(dirname(networkPaths(dir).member("client", "any").dir)).catch(() => []);
@@ -71,7 +75,11 @@ export async function networkIdentities(dir: string): Promise<readonly IdentityE
     ...peers.map(({ name }) => ({ kind: "peer" as const, name })),
     ...clients.sort().map((name) => ({ kind: "client" as const, name })),
   ];
-  const lists = await readLists(dir).catch(() => []);
+  const lists = await readLists(dir).catch((error: unknown) => {
+    // A network made without lists has revoked nobody; of one whose lists cannot be read nobody knows.
+    if (error instanceof GossipError && error.code === "not-found") return [];
+    throw error;
+  });
   const revoked = new Set(lists.flatMap(({ said }) => said.revoked));
   return await Promise.all(
     members.map(async ({ kind, name }) => {
@@ -99,9 +107,12 @@ export async function renewIdentity(
     { path: own.key, content: encodePrivateKey(privateKey), mode: secret },
     { path: own.identity, content: identity, mode: 0o644 },
   ];
-  // Both are on disk before either is in place, so that what can fail has failed by then.
-  for (const { path, content, mode } of files) await save(`${path}.new`, content, mode);
-  for (const { path } of files) await rename(`${path}.new`, path);
+  // Two renewals at once must not leave the key of one with the identity of the other.
+  await withFileLock(networkLockPath(dir), async () => {
+    // Both are on disk before either is in place, so that what can fail has failed by then.
+    for (const { path, content, mode } of files) await save(`${path}.new`, content, mode);
+    for (const { path } of files) await rename(`${path}.new`, path);
+  });
   return { before, after: { name, kind, ...describe(identity), revoked: false } };
 }
 
