@@ -85,4 +85,41 @@ export const identities: readonly Scenario[] = [
       await learnsByPull(stage, { hub, ends: [seat, far] });
     },
   },
+  {
+    name: "Go peers of two organizations that cannot reach one another learn from it alone who the other is",
+    // It is how the other organization finds this one.
+    shape: { ...twoOrganizations, anchors: { Org1: 2 } },
+    seats: bothSeats,
+    isWired: true,
+    peerEnv: pullOnly,
+    async run(stage) {
+      const { network } = stage;
+      const [hub, own, foreign] = [network.peer("Org1", 2), network.peer("Org1", 0), network.peer("Org2", 0)];
+      network.wire.cut(own, foreign);
+      network.wire.cut(foreign, own);
+      await network.startOrderers();
+      await stage.sit(hub, { leader: true });
+      await own.start({ bootstrap: [hub] });
+      await foreign.start({ leader: true });
+      await learnsByPull(stage, { hub, ends: [own, foreign] });
+    },
+  },
+  {
+    name: "cut off from a Go peer of another organization, it learns of it, and is learnt of, through its own",
+    shape: twoOrganizations,
+    seats: bothSeats,
+    isWired: true,
+    peerEnv: pullOnly,
+    async run(stage) {
+      const { network } = stage;
+      const [hub, seat, foreign] = [network.peer("Org1", 0), network.peer("Org1", 2), network.peer("Org2", 0)];
+      network.wire.cut(seat, foreign);
+      network.wire.cut(foreign, seat);
+      await network.startOrderers();
+      await hub.start({ leader: true });
+      await foreign.start({ leader: true });
+      await stage.sit(seat);
+      await learnsByPull(stage, { hub, ends: [seat, foreign] });
+    },
+  },
 ];
