@@ -250,7 +250,9 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
 
   #memberUp(member: DiscoveryMember, cause: MemberUp["cause"]): void {
     this.#turn.say({ type: "member-up", member, cause });
-    this.#hasNews = true;
+    // Who comes into a large network asks for its members; a heartbeat of each for each that comes would be far more.
+    if (this.#table.aliveCount <= smallNetwork) this.#hasNews = true;
+    this.#hastenSync();
     this.#contacts.onMemberUp(member);
   }
 
@@ -293,7 +295,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
   }
 
   #memberDown(down: MemberDown): void {
-    this.#shortenSync();
+    this.#hastenSync();
     this.#turn.say(down);
     this.#turn.say({ type: "disconnect", pkiId: down.member.pkiId, reason: "member-down" });
   }
@@ -341,10 +343,10 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
       if (!this.#wasAlone) this.#contacts.onAlone();
     } else {
       if (this.#wasAlone) {
+        this.#hasNews = true;
         this.#syncDelay = Math.min(newsIntervalMs, pullIntervalMs);
         this.#timers.set("sync", this.#nextTick(this.#syncDelay));
       }
-      if (this.#hasNews) this.#shortenSync();
       if (this.#hasNews) this.#soon("heartbeat", this.#lastHeartbeat, this.#newsDelay, () => this.#sendHeartbeat());
       if (this.#wantsSync) this.#soon("sync", this.#lastSync, newsIntervalMs, () => this.#sync());
       if (this.#timers.at("heartbeat") === undefined) {
@@ -364,10 +366,14 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
   #soon(timer: "heartbeat" | "sync", last: Millis, delay: Millis, act: () => void): void {
     const { newsIntervalMs, aliveTimeIntervalMs } = this.#config;
     if (newsIntervalMs === Number.POSITIVE_INFINITY) return;
-    const gap = Math.min(delay * Math.max(1, this.#table.aliveCount / smallNetwork), aliveTimeIntervalMs);
-    const at = last + gap;
+    const at = last + Math.min(this.#gapOf(delay), aliveTimeIntervalMs);
     if (at <= this.#turn.now) act();
     else if (at < (this.#timers.at(timer) ?? Number.POSITIVE_INFINITY)) this.#timers.set(timer, at);
+  }
+
+  /** What many hear is said less often. */
+  #gapOf(delay: Millis): Millis {
+    return delay * Math.max(1, this.#table.aliveCount / smallNetwork);
   }
 
   /** After that delay, or, when nothing is caused by news, as if it had run since the start. */
@@ -377,12 +383,13 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     return startedAt + (Math.floor((this.#turn.now - startedAt) / delay) + 1) * delay;
   }
 
-  /** A view that changes is compared with others more often. */
-  #shortenSync(): void {
-    const { pullIntervalMs } = this.#config;
-    if (this.#syncDelay <= pullIntervalMs) return;
-    this.#syncDelay = pullIntervalMs;
-    const at = this.#turn.now + pullIntervalMs;
+  /** A view that changes is compared with others soon, and then less and less often. */
+  #hastenSync(): void {
+    const { pullIntervalMs, newsIntervalMs } = this.#config;
+    const delay = Math.min(this.#gapOf(newsIntervalMs), pullIntervalMs);
+    if (this.#syncDelay <= delay) return;
+    this.#syncDelay = delay;
+    const at = this.#turn.now + delay;
     if (at < (this.#timers.at("sync") ?? Number.POSITIVE_INFINITY)) this.#timers.set("sync", at);
   }
 

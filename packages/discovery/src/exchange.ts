@@ -55,16 +55,28 @@ export class Exchange {
   }
 
   /**
-   * Asks some alive members for their view: those that may learn of us, in turn (§19.12, §19.14). In haste only those that
-   * can be asked without a dial, if there are any.
+   * Asks some alive members for their view: those that may learn of us (§19.14). One is whoever's turn it is (§19.12), the
+   * others need no dial, if there are enough of these. In haste it is a single one that needs no dial, if there is one.
    */
   askSome(isInHaste: boolean): void {
-    const { table, config, random, isLinked } = this.#options;
+    const { table, random, isLinked } = this.#options;
     const eligible = table.alive.filter((member) => this.targetOf(member) !== undefined);
-    const linked = isInHaste ? eligible.filter(({ pkiId }) => isLinked(pkiId)) : [];
-    const partners = linked.length > 0 ? sample(random, linked, 1) : this.#partners.next(eligible, config.pullPeerNum);
+    const atHand = (member: DiscoveryMember) => isLinked(member.pkiId);
+    const single = isInHaste ? sample(random, eligible, 1, atHand) : [];
+    const partners = single.length > 0 ? single : this.#inTurn(eligible, atHand);
     const to = partners.flatMap((member) => this.targetOf(member) ?? []);
     if (to.length > 0) this.request(to, noNonce);
+  }
+
+  #inTurn(
+    eligible: readonly DiscoveryMember[],
+    atHand: (member: DiscoveryMember) => boolean,
+  ): readonly DiscoveryMember[] {
+    const { config, random } = this.#options;
+    if (eligible.filter(atHand).length < config.pullPeerNum) return this.#partners.next(eligible, config.pullPeerNum);
+    const [first] = this.#partners.next(eligible, 1);
+    const others = sample(random, eligible, config.pullPeerNum - 1, (member) => member !== first && atHand(member));
+    return first === undefined ? others : [first, ...others];
   }
 
   /** A member as a receiver of our information; `undefined` when it may not learn of us. */

@@ -2,6 +2,7 @@ import type { BlockPayload, Envelope, PkiId } from "@gossip/proto";
 import { Pull, type PullInput, type PullOutput, type PullPeer } from "@gossip/pull";
 import { type Run, run, type Timer, unreachable, whenDone } from "@gossip/runtime";
 import { type Ledger, readBlocks } from "@gossip/state";
+import { atHand } from "./at-hand.js";
 import { BlockWindow } from "./block-window.js";
 import type { ChannelSurroundings } from "./surroundings.js";
 
@@ -141,8 +142,13 @@ export class BlockPull {
   }
 
   #peers(): readonly PullPeer[] {
-    const { ledger, members } = this.#options;
-    return members().map(({ pkiId, endpoint, height }) => ({ pkiId, endpoint, isPreferred: height > ledger.height }));
+    const { ledger, members, around } = this.#options;
+    const known = members();
+    const isBehind = known.some(({ height }) => height > ledger.height);
+    // As long as all are level, those that need no dial are as good as any.
+    const isLinked = (pkiId: PkiId) => around.membership.isLinked(pkiId);
+    const candidates = isBehind ? known : atHand(known, around.config.pullPeerNum, isLinked);
+    return candidates.map(({ pkiId, endpoint, height }) => ({ pkiId, endpoint, isPreferred: height > ledger.height }));
   }
 
   #perform(output: PullOutput<BlockPayload>): void {

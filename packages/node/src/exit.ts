@@ -20,6 +20,7 @@ import type {
   PrivateDataElement,
   Properties,
   PullType,
+  SecretEnvelope,
   SharedEntry,
   StateInfo,
 } from "@gossip/proto";
@@ -62,6 +63,7 @@ function ofPull(channel: string): MessageHeader {
  */
 export class Exit {
   readonly #options: ExitOptions;
+  #secret: { readonly internalEndpoint: string; readonly sealed: SecretEnvelope } | undefined;
 
   constructor(options: ExitOptions) {
     this.#options = options;
@@ -80,11 +82,18 @@ export class Exit {
     return this.#guard(() =>
       whenDone(seal(message, crypto), (envelope): MaybePromise<Verified<AliveMessage>> => {
         if (internalEndpoint === "") return markVerified(message, envelope);
-        return whenDone(sealSecret(internalEndpoint, crypto), (secret) =>
-          markVerified(message, { ...envelope, secret }),
-        );
+        return whenDone(this.#secretOf(internalEndpoint), (secret) => markVerified(message, { ...envelope, secret }));
       }),
     );
+  }
+
+  /** Signed once, so that others, who know its bytes then, need not check it each time. */
+  #secretOf(internalEndpoint: string): MaybePromise<SecretEnvelope> {
+    if (this.#secret?.internalEndpoint === internalEndpoint) return this.#secret.sealed;
+    return whenDone(sealSecret(internalEndpoint, this.#options.crypto), (sealed) => {
+      this.#secret = { internalEndpoint, sealed };
+      return sealed;
+    });
   }
 
   /** Our state info for a channel. `undefined` when signing failed. */

@@ -3,6 +3,7 @@ import { Discovery, organizationDisclosure } from "@gossip/discovery";
 import type { Envelope, PkiId } from "@gossip/proto";
 import { Pull } from "@gossip/pull";
 import type { Clock, Random, WallClock } from "@gossip/runtime";
+import { atHand } from "./at-hand.js";
 import type { GossipConfig } from "./config.js";
 import { Emitter } from "./emitter.js";
 import { makeIdentityItems, welcomeOnly } from "./identity-items.js";
@@ -40,8 +41,8 @@ export function makeMachines(options: MachinesOptions) {
   const pull = new Pull<Envelope>({
     items: welcomeOnly(identityItems, identities, wall),
     peers: () =>
-      discovery.members.map(({ pkiId, preferredEndpoint }) => {
-        return { pkiId, endpoint: preferredEndpoint, isPreferred: isLinked(pkiId) };
+      atHand(discovery.members, config.pullPeerNum, isLinked).map(({ pkiId, preferredEndpoint }) => {
+        return { pkiId, endpoint: preferredEndpoint };
       }),
     config,
     random,
