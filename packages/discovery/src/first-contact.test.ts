@@ -75,6 +75,13 @@ describe("4.58: the first message of a stranger", () => {
     expect(push(1n, 3n)).toContain("member-up");
   });
 
+  test("4.58: that says to be where we are has nobody asked", () => {
+    const { step, discovery } = setUp();
+    const alive = aliveOf("alice", { incarnation: today - day, sequence: 1n, internalEndpoint: "self:7051" });
+    expect(step({ type: "alive", alive, from: bob })).toMatchObject([{ type: "dropped", reason: "too-old" }]);
+    expect(discovery.members).toEqual([]);
+  });
+
   test("4.58: in a dead list is left alone", () => {
     const { step, discovery } = setUp();
     step({ type: "alive", alive: aliveOf("bob", { incarnation: today }), from: bob });

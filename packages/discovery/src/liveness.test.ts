@@ -47,6 +47,10 @@ function setUp(config: Partial<DiscoveryConfig> = {}) {
         setup.pass(ms);
       }
     },
+    /** The process is stopped, and goes on with what comes next. */
+    passBusy(ms: number) {
+      now += ms;
+    },
     /** The process is stopped, and finds its timers overdue. */
     sleep(ms: number) {
       now += ms;
@@ -84,6 +88,19 @@ describe("a node that was asleep", () => {
     hear();
     pass(20_000, 400);
     expect(sleeps()).toEqual([]);
+  });
+
+  test("4.48: counts a sleep once, though it is not the timer that comes first after it", () => {
+    const { hear, sleep, sleeps } = setUp();
+    hear();
+    sleep(10_000);
+    const { length } = sleeps();
+    const late = setUp();
+    late.hear();
+    late.passBusy(10_000);
+    late.hear();
+    late.pass(1_000);
+    expect([length, late.sleeps()]).toEqual([1, sleeps()]);
   });
 
   test("4.48: without the rule declares everybody dead at once", () => {
@@ -182,6 +199,26 @@ describe("a node that was asleep", () => {
     expect(downs()).toMatchObject([{ cause: "presumed-dead" }]);
   });
 
+  test("4.52: doubts after a sleep that was no pause too", () => {
+    const { hear, sleep, step, downs, reasons } = setUp();
+    hear();
+    sleep(4_000);
+    step({ type: "presumed-dead", pkiId: alice });
+    expect(downs()).toEqual([]);
+    expect(reasons()).toEqual(["doubted-notice"]);
+  });
+
+  test("4.52: is not talked into doubting longer by more notices", () => {
+    const { hear, pass, sleep, step, downs } = setUp();
+    hear();
+    sleep(30_000);
+    step({ type: "presumed-dead", pkiId: alice });
+    pass(14_000);
+    step({ type: "presumed-dead", pkiId: alice });
+    pass(3_600);
+    expect(downs()).toMatchObject([{ cause: "presumed-dead" }]);
+  });
+
   test("4.52: does not take the next sleep for the silence that confirms a notice", () => {
     const { hear, pass, sleep, step, downs } = setUp();
     hear();
@@ -234,6 +271,34 @@ describe("a node judges each member by the intervals in which it is heard of", (
     expect(fast.untilDeath()).toBeLessThan(27_600);
   });
 
+  test("4.50: forgets how long a member was away, once it has been back for a while", () => {
+    const { hear, pass, hearEvery, downs } = setUp();
+    hear();
+    pass(400_000);
+    hearEvery(5_000, 20);
+    hear();
+    expect(downs()).toHaveLength(1);
+    pass(27_600);
+    expect(downs()).toHaveLength(2);
+  });
+
+  test("4.50: is no more patient where the expiration time has room for few heartbeats", () => {
+    const { hearEvery, hear, untilDeath } = setUp({ aliveExpirationTimeoutMs: 10_000 });
+    hearEvery(5_000, 20);
+    hear();
+    expect(untilDeath()).toBeLessThan(11_200);
+  });
+
+  test("4.51: has no more patience for having been late before a member was last heard of", () => {
+    const { hear, pass, untilDeath } = setUp();
+    for (let time = 0; time < 40; time++) {
+      hear();
+      pass(5_000, 450);
+    }
+    hear();
+    expect(untilDeath()).toBeLessThan(27_600);
+  });
+
   test("4.51: adds its own small latenesses to its patience, up to twice the expiration time", () => {
     const punctual = setUp();
     punctual.hear();
@@ -270,6 +335,31 @@ describe("a member that we cannot reach while others show it alive", () => {
     hear("alice", bob);
     step({ type: "presumed-dead", pkiId: alice });
     pass(500);
+    hear("alice", bob);
+    step({ type: "presumed-dead", pkiId: alice });
+    expect(downs()).toHaveLength(2);
+  });
+
+  test("4.53: is shown alive by what others bring later, whatever was in flight before that", () => {
+    const { hear, pass, step, downs, reasons } = setUp();
+    hear("alice", bob);
+    step({ type: "presumed-dead", pkiId: alice });
+    pass(500);
+    hear("alice", bob);
+    pass(5_000);
+    hear("alice", bob);
+    step({ type: "presumed-dead", pkiId: alice });
+    expect(downs()).toHaveLength(1);
+    expect(reasons()).toEqual(["refuted-notice"]);
+  });
+
+  test("4.53: is reachable when it speaks to us itself first, and others show it later", () => {
+    const { hear, pass, step, downs } = setUp();
+    hear("alice");
+    step({ type: "presumed-dead", pkiId: alice });
+    pass(500);
+    hear("alice");
+    pass(5_000);
     hear("alice", bob);
     step({ type: "presumed-dead", pkiId: alice });
     expect(downs()).toHaveLength(2);

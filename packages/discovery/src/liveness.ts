@@ -53,7 +53,7 @@ export interface Hearing {
   deviationMs: Millis;
   /** When comm gave it up and we doubted that. */
   doubtedAt: Millis | undefined;
-  /** When a notice was believed that it cannot be reached; until it is heard of. */
+  /** When a notice was believed that it cannot be reached; until it speaks itself, or others show it alive. */
   givenUpAt: Millis | undefined;
   /** Others showed it alive after that. */
   isUnreachable: boolean;
@@ -106,10 +106,12 @@ export class Liveness {
   /** A newer message of the member came; `isFirstHand` if from itself, or from a new life of it. */
   heard(hearing: Hearing, isFirstHand: boolean, now: Millis): void {
     const awake = this.#awake(now);
-    if (isFirstHand) hearing.isUnreachable = false;
-    else if (hearing.givenUpAt !== undefined && awake - hearing.givenUpAt > this.#inFlightMs)
-      hearing.isUnreachable = true;
-    hearing.givenUpAt = undefined;
+    const { givenUpAt } = hearing;
+    const isShownByOthers = !isFirstHand && givenUpAt !== undefined && awake - givenUpAt > this.#inFlightMs;
+    if (isFirstHand || isShownByOthers) {
+      hearing.isUnreachable = isShownByOthers;
+      hearing.givenUpAt = undefined;
+    }
     const interval = Math.min(awake - hearing.lastAt, 2 * this.#config.aliveExpirationTimeoutMs);
     hearing.deviationMs += deviationWeight * (Math.abs(interval - hearing.meanMs) - hearing.deviationMs);
     hearing.meanMs += meanWeight * (interval - hearing.meanMs);
