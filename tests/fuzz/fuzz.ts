@@ -51,7 +51,7 @@ export interface FuzzReport {
 }
 
 /** Far above what is seen, far below what a loop without a bound would need: a message here has 200 parts at most. */
-export const workBounds = { checks: 1_000, steps: 2_000, outputs: 5_000 };
+const workBounds = { checks: 1_000, steps: 2_000, outputs: 5_000 };
 const maxGrowthBytes = 32 * 2 ** 20;
 const maxFindings = 20;
 /** Replies of the node that are said to it again. */

@@ -52,7 +52,7 @@ export function lengthDelimited(number: number, content: Uint8Array): Field {
   return { number, wireType: 2, body: joined([varint(BigInt(content.length)), content]), content };
 }
 
-export function varint(value: bigint, extraBytes = 0): Uint8Array {
+function varint(value: bigint, extraBytes = 0): Uint8Array {
   const bytes: number[] = [];
   let left = value;
   do {
