@@ -470,6 +470,16 @@ describe("Discovery answers requests", () => {
     expect(entry?.secret).toBeDefined();
   });
 
+  test("4.23: does not tell the secret of an earlier life", () => {
+    const { push, step, only } = setup();
+    push("alice", 1n);
+    step({ type: "alive", alive: aliveOf("alice", { incarnation: 2n, sequence: 1n }), from: bob });
+    const [response] = only("respond-membership", request("bob"));
+    const entry = response?.alive.find((envelope) => authors([envelope])[0] === "alice");
+    expect(entry).toBeDefined();
+    expect(entry?.secret).toBeUndefined();
+  });
+
   test("4.20: sends a view that is too large in turns", () => {
     const { push, only } = setup({ config: { maxResponseEntries: 3 } });
     for (let at = 0; at < 7; at++) push(`m${at}`, 1n);
@@ -708,6 +718,16 @@ describe("Discovery notices death", () => {
     expect(only("respond-membership", request)[0]?.dead).toEqual([]);
   });
 
+  test("4.21: passes on the death of a member that it knew only from others until it was heard of", () => {
+    const { push, respond, only, step } = setup();
+    push("alice", 1n);
+    respond(alice, [], [aliveOf("bob")]);
+    push("bob", 2n);
+    step({ type: "presumed-dead", pkiId: bob });
+    const request = { type: "membership-request", from: carol, nonce: 1n, self: aliveOf("carol") } as const;
+    expect(authors(only("respond-membership", request)[0]?.dead ?? [])).toEqual(["bob"]);
+  });
+
   test("04/17, 04/N9, 4.33: drops a member whose identity is gone, and takes it back by a newer message only", () => {
     const { push, step, discovery } = setup();
     push("alice", 3n);
@@ -733,6 +753,17 @@ describe("Discovery notices death", () => {
     ]);
     expect(discovery.members.map(({ pkiId }) => pkiId)).toEqual([carol]);
     expect(discovery.deadMembers.map(({ pkiId }) => pkiId)).toEqual([bob]);
+  });
+
+  test("4.36, 4.37: a full table does not forget for others who is at a bootstrap endpoint", () => {
+    const { push, step, discovery } = setup({ config: { maxMembers: 1 } });
+    push("alice", 1n);
+    step({ type: "connect", endpoint: "alice:7051", role: "bootstrap" });
+    step({ type: "presumed-dead", pkiId: alice });
+    expect(reasons(push("carol", 1n))).toEqual(["members-full"]);
+    expect(discovery.deadMembers.map(({ pkiId }) => pkiId)).toEqual([alice]);
+    step({ type: "release", endpoint: "alice:7051" });
+    expect(ofType(push("carol", 1n), "member-forgotten")).toMatchObject([{ pkiId: alice, cause: "evicted" }]);
   });
 });
 

@@ -9,7 +9,7 @@ import {
 } from "@gossip/proto";
 import { BoundedMap, type Millis } from "@gossip/runtime";
 import type { DiscoveryConfig } from "./config.js";
-import { isPlausibleEndpoint } from "./endpoint.js";
+import { canonicalEndpoint, isPlausibleEndpoint } from "./endpoint.js";
 import type { AlivePath, DiscoveryDropReason, DiscoveryMember, MemberDown } from "./io.js";
 import type { Hearing, Judgement, Liveness } from "./liveness.js";
 
@@ -55,6 +55,8 @@ export interface MemberTableOptions {
 export class MemberTable {
   readonly #entries: BoundedMap<PkiId, MemberEntry>;
   readonly #tombstones: BoundedMap<PkiId, Tombstone>;
+  /** Canonical endpoint to be dialled → who is to be found there; has the bound of the entries. */
+  readonly #byEndpoint = new Map<string, Set<PkiId>>();
   readonly #options: MemberTableOptions;
   readonly #ttlMs: number;
   #aliveCount = 0;
@@ -101,6 +103,11 @@ export class MemberTable {
 
   get entries(): Iterable<MemberEntry> {
     return this.#entries.values();
+  }
+
+  /** Members, alive or dead, that say to be dialled at this canonical endpoint. */
+  at(endpoint: string): readonly DiscoveryMember[] {
+    return [...(this.#byEndpoint.get(endpoint) ?? [])].flatMap((pkiId) => this.get(pkiId) ?? []);
   }
 
   get(pkiId: PkiId): DiscoveryMember | undefined {
@@ -163,6 +170,7 @@ export class MemberTable {
     const member = this.#entries.get(pkiId)?.member;
     if (member === undefined) return undefined;
     this.#entries.delete(pkiId);
+    this.#moved(pkiId, member.preferredEndpoint, "");
     this.#changed(member.state === "alive" ? -1 : 0);
     this.#tombstones.set(pkiId, { time: timeOf(member), until: member.lastSeen + 2 * this.#ttlMs });
     return member;
@@ -207,6 +215,7 @@ export class MemberTable {
       pushed: forward ? message.time : undefined,
       reported: isDead,
     });
+    this.#moved(member.pkiId, "", member.preferredEndpoint);
     this.#changed(isDead ? 0 : 1);
     return { change: isDead ? "reported" : "learned", member, forward, ...(evicted !== undefined && { evicted }) };
   }
@@ -228,6 +237,7 @@ export class MemberTable {
       // The complete copy of a message that reached us first through another organization (§19.15).
       entry.envelope = copyOf(envelope);
       entry.member = withInternalEndpoint(before, secretEndpoint);
+      this.#moved(before.pkiId, before.preferredEndpoint, entry.member.preferredEndpoint);
       this.#changed(0);
       return { change: before.state === "alive" ? "updated" : "none", member: entry.member, forward };
     }
@@ -241,6 +251,7 @@ export class MemberTable {
     entry.reported = false;
     const isFirstHand = from === before.pkiId || message.time.incarnation !== before.incarnation;
     this.#options.liveness.heard(entry.hearing, isFirstHand, now);
+    this.#moved(before.pkiId, before.preferredEndpoint, entry.member.preferredEndpoint);
     this.#changed(before.state === "dead" ? 1 : 0);
     const change = before.state === "dead" ? "resurrected" : isChanged(before, entry.member) ? "updated" : "refreshed";
     return { change, member: entry.member, forward };
@@ -265,6 +276,21 @@ export class MemberTable {
     const found: DiscoveryMember[] = [];
     for (const { member } of this.#entries.values()) if (member.state === state) found.push(member);
     return found;
+  }
+
+  #moved(pkiId: PkiId, from: string, to: string): void {
+    if (from === to) return;
+    const [left, entered] = [canonicalEndpoint(from), canonicalEndpoint(to)];
+    if (left !== undefined) {
+      const there = this.#byEndpoint.get(left);
+      there?.delete(pkiId);
+      if (there?.size === 0) this.#byEndpoint.delete(left);
+    }
+    if (entered !== undefined) {
+      const there = this.#byEndpoint.get(entered);
+      if (there === undefined) this.#byEndpoint.set(entered, new Set([pkiId]));
+      else there.add(pkiId);
+    }
   }
 
   #changed(aliveBy: number): void {

@@ -53,15 +53,14 @@ export class Successions {
 
   #ask(endpoint: string, times = 0): void {
     const { turn, table, own, config } = this.#options;
-    const isThere = (member: DiscoveryMember) => canonicalEndpoint(member.preferredEndpoint) === endpoint;
-    const alive = table.alive.filter(isThere);
-    const there = [...alive, ...table.dead.filter(isThere)];
+    const there = table.at(endpoint);
+    const isOneAlive = there.some(({ state }) => state === "alive");
     const lives = there.map(({ incarnation }) => incarnation);
     // At our own endpoint they may be former lives of ourselves, under the identities we had.
     const isOurs = own.isAt(endpoint);
     if (isOurs) lives.push(own.incarnation);
     const older = there.filter(({ incarnation }) => lives.some((other) => other > incarnation));
-    if (older.length === 0 || (alive.length === 0 && !isOurs)) return;
+    if (older.length === 0 || (!isOneAlive && !isOurs)) return;
     const until = turn.now + config.identifyTimeoutMs * 2 ** Math.min(times, maxDoublings);
     if (!this.#asked.set(endpoint, { times: times + 1, until })) return;
     turn.say({ type: "verify-endpoint", endpoint, older: older.map(({ pkiId }) => pkiId) });
