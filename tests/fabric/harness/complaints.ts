@@ -78,20 +78,24 @@ function complaintOf(line: string, names: ReadonlyMap<string, string>): Complain
 function normalised(message: string, names: ReadonlyMap<string, string>): string {
   const nameOf = (text: string, otherwise: string) => names.get(text) ?? otherwise;
   const named = (text: string, otherwise: string) => ["SEAT", "OTHER"].find((name) => text.includes(name)) ?? otherwise;
-  return message
-    .replace(/-----BEGIN[\s\S]*?-----END [A-Z ]+-----(\\n|\n)?/g, "PEM")
-    .replace(/\bpeer\d\.org\d\.example\.com\b/g, (name) => nameOf(name, "PEER"))
-    .replace(/\b127\.0\.0\.1:\d+\b/g, (address) => nameOf(address, "ADDRESS"))
-    .replace(/\b[0-9a-f]{64}\b/g, (hex) => nameOf(hex, "HEX"))
-    .replace(
-      /GossipMessage: .*?, Envelope: \d+ bytes, Signature: \d+ bytes/gs,
-      (dump) => `MESSAGE of ${named(dump, "?")}`,
-    )
-    .replace(/\{"CN":"[^}]*\}/g, (identity) => `IDENTITY of ${named(identity, "?")}`)
-    .replace(/\[Org\dMSP[0-9a-f]{20,}\]/g, "IDENTITY")
-    .replace(/\b[0-9a-f]{16,}\b/gi, "HEX")
-    .replace(/\[[0-9 ]{20,}\]/g, "BYTES")
-    .replace(/\bOrg\dMSP\b/g, "ORG")
-    .replace(/\b\d+(\.\d+)?(ns|µs|us|ms|s|m|h)\b/g, "TIME")
-    .replace(/\d+/g, "N");
+  return (
+    message
+      .replace(/-----BEGIN[\s\S]*?-----END [A-Z ]+-----(\\n|\n)?/g, "PEM")
+      .replace(/\bpeer\d\.org\d\.example\.com\b/g, (name) => nameOf(name, "PEER"))
+      .replace(/\b127\.0\.0\.1:\d+\b/g, (address) => nameOf(address, "ADDRESS"))
+      .replace(/\b[0-9a-f]{64}\b/g, (hex) => nameOf(hex, "HEX"))
+      .replace(
+        /GossipMessage: .*?, Envelope: \d+ bytes, Signature: \d+ bytes/gs,
+        (dump) => `MESSAGE of ${named(dump, "?")}`,
+      )
+      // Whoever died at the same time.
+      .replace(/\b(SEAT|OTHER)( (SEAT|OTHER))+\b/g, (list) => named(list, "?"))
+      .replace(/\{"CN":"[^}]*\}/g, (identity) => `IDENTITY of ${named(identity, "?")}`)
+      .replace(/\[Org\dMSP[0-9a-f]{20,}\]/g, "IDENTITY")
+      .replace(/\b[0-9a-f]{16,}\b/gi, "HEX")
+      .replace(/\[[0-9 ]{20,}\]/g, "BYTES")
+      .replace(/\bOrg\dMSP\b/g, "ORG")
+      .replace(/\b\d+(\.\d+)?(ns|µs|us|ms|s|m|h)\b/g, "TIME")
+      .replace(/\d+/g, "N")
+  );
 }

@@ -95,6 +95,10 @@ export class Wire {
       ca: readFileSync(to.tlsCa),
       ALPNProtocols: ["h2"],
     });
+    let isSecure = false;
+    outbound.once("secureConnect", () => {
+      isSecure = true;
+    });
     for (const [near, far] of [
       [inbound, outbound],
       [outbound, inbound],
@@ -104,7 +108,9 @@ export class Wire {
       near.on("error", () => {});
       near.on("close", () => {
         this.#sockets.delete(near);
-        far.destroy();
+        // Who is dialled would complain of a TLS handshake that breaks off, though it was only given up.
+        if (far === outbound && !isSecure) outbound.once("secureConnect", () => outbound.destroy());
+        else far.destroy();
       });
       near.setNoDelay(true);
       near.pipe(far);

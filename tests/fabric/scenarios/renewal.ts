@@ -20,10 +20,14 @@ const successionPatienceMs = 30_000;
 const shortLifeMs = 45_000;
 const expiryPatienceMs = 15_000;
 
-/** Starts a place anew with a new identity of the same authority, and waits until nobody knows the old one. */
-async function renewed(stage: Stage, peer: FabricPeer, all: readonly FabricPeer[], restart: () => Promise<void>) {
+/**
+ * Starts a place anew with a new identity of the same authority, and waits until nobody knows the old one, and everybody has
+ * two blocks more.
+ */
+async function renewed(stage: Stage, all: readonly FabricPeer[], peer: FabricPeer, restart: () => Promise<void>) {
   const { network } = stage;
   const others = all.filter((one) => one !== peer);
+  const height = await network.settled(all, 1);
   const former = memberOf(peer);
   await waitForStanding(network, others, former, "alive", viewPatienceMs);
   await peer.stop();
@@ -33,8 +37,7 @@ async function renewed(stage: Stage, peer: FabricPeer, all: readonly FabricPeer[
   await waitForStanding(network, others, former, "unknown", successionPatienceMs);
   await waitForView(all, all, { patienceMs: viewPatienceMs });
   await network.submit(2);
-  const height = Math.max(...(await Promise.all(others.map((one) => one.height()))));
-  await network.settled(all, height);
+  await network.settled(all, height + 2);
 }
 
 export const renewal: readonly Scenario[] = [
@@ -58,9 +61,9 @@ export const renewal: readonly Scenario[] = [
       await follower.start();
       await foreign.start({ leader: true });
       await waitForView(all, all, { patienceMs: viewPatienceMs });
-      await renewed(stage, follower, all, () => follower.start());
-      await renewed(stage, seat, all, () => stage.sit(seat));
-      await renewed(stage, anchorSeat, all, () => stage.sit(anchorSeat));
+      await renewed(stage, all, follower, () => follower.start());
+      await renewed(stage, all, seat, () => stage.sit(seat));
+      await renewed(stage, all, anchorSeat, () => stage.sit(anchorSeat));
     },
   },
   {
