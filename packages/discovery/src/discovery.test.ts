@@ -358,6 +358,16 @@ describe("Discovery beats", () => {
     expect(asked).toEqual([250, 750, 1_750, 3_750, 7_750, 15_750, ...hastened, 23_750, 27_750, 35_750]);
   });
 
+  test("4.31: asks once per period again when somebody goes", () => {
+    const peers = setup({ config: { aliveExpirationTimeoutMs: 60_000 } });
+    peers.push("alice", 1n);
+    peers.push("bob", 1n);
+    const asked = timesOfAsking(20_000, peers, (ms) => {
+      if (ms === 16_000) peers.step({ type: "presumed-dead", pkiId: bob });
+    });
+    expect(asked.slice(-2)).toEqual([15_750, 20_000]);
+  });
+
   test("4.31: in haste asks one that is connected, if there is one, and later everybody in turn", () => {
     const { push, pass } = setup({ isLinked: (pkiId) => pkiId === alice, config: { pullPeerNum: 2 } });
     for (const name of ["alice", "bob", "carol"]) push(name, 1n);

@@ -92,7 +92,7 @@ describe("4.58: the first message of a stranger", () => {
       from: bob,
       nonce: 0n,
       alive: [],
-      dead: [aliveOf("alice")],
+      dead: [aliveOf("alice", { internalEndpoint: "alice:7051" })],
     } as const;
     expect(step(response)).toEqual([{ type: "dropped", reason: "too-old", from: bob, count: 1 }]);
   });
