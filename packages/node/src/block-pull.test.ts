@@ -207,6 +207,24 @@ describe("An update", () => {
     },
   );
 
+  test("5.38: with a block that came by push meanwhile costs no look at that", async () => {
+    const { offer, update, say, checks } = await befriendPuller(scene);
+    const request = await offer([0, 1]);
+    await say(itemOf(blocks, 1));
+    const before = checks.blocks;
+    expect(await update(request?.pullNonce ?? 0n, [itemOf(blocks, 1), good])).toEqual(["gate/not-news"]);
+    expect(checks.blocks).toBe(before + 1);
+  });
+
+  test("5.38, 7.37: of who pushed too many refused blocks is not looked at", async () => {
+    const { offer, update, comm, to, channel } = await befriendPuller(scene);
+    const request = await offer([0, 1]);
+    for (let index = 0; index < 20; index++) comm.send(to, forged(0));
+    await scene.run(0);
+    expect(await update(request?.pullNonce ?? 0n, [good])).toContain("gate/too-often");
+    expect(channel.height).toBe(0n);
+  });
+
   test("5.38: is read as far as blocks can have been requested", async () => {
     const { offer, update, node } = await befriendPuller(scene);
     const request = await offer([0, 1]);
@@ -270,15 +288,21 @@ describe("A block that needs the configuration of one before it", () => {
   });
 
   test("5.39, 5.42: comes by pull without state transfer, when its push came before that configuration", async () => {
-    const { channel, say, offer, update, nextHello } = await befriendPuller(scene, {
+    const { channel, say, offer, update, nextHello, ofBlocks } = await befriendPuller(scene, {
       ...withConfigBefore(2),
       ledger: ledgerOf(blocks.slice(0, 1)),
-      height: 1n,
+      height: 3n,
     });
+    // The round for the height that it was told of.
+    await nextHello();
+    await scene.run(1_000);
+    const before = ofBlocks("hello").length;
     await say(itemOf(blocks, 2));
     await say(itemOf(blocks, 1));
+    await scene.run(300);
     expect([channel.height, channel.buffered.blocks]).toEqual([2n, 0]);
-    const hello = await nextHello();
+    expect(ofBlocks("hello")).toHaveLength(before + 1);
+    const hello = ofBlocks("hello").at(-1);
     const request = await offer([1, 2], hello);
     expect(request && numbersIn(request)).toEqual([2]);
     await update(request?.pullNonce ?? 0n, [itemOf(blocks, 2)]);

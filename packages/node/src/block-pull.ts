@@ -165,10 +165,12 @@ export class BlockPull {
         const envelopes = output.items.map((block) => exit.block(id, block).envelope);
         return send(output.to, exit.update("block", output.nonce, envelopes, id), "bulk");
       }
-      case "accept": {
-        const blocks = output.items.map(({ item }) => item).sort((a, b) => (a.blockNumber < b.blockNumber ? -1 : 1));
-        return onBlocks(blocks, output.from);
-      }
+      case "accept":
+        // As the gate has judged them: lowest first.
+        return onBlocks(
+          output.items.map(({ item }) => item),
+          output.from,
+        );
       case "dropped":
         return drops.count("pull", output.reason, output.count);
       default:

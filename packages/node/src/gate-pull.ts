@@ -17,7 +17,7 @@ import { type MaybePromise, Quota, whenDone } from "@gossip/runtime";
 import { maxPeersInQuota } from "./allowances.js";
 import type { ChannelShell } from "./channel.js";
 import { type Checks, type GateOptions, isFirst } from "./checks.js";
-import { type BlockGate, detached, isConfigBlock, isOfOtherTrust, paddingOf } from "./gate-blocks.js";
+import { type BlockGate, detached, isOfOtherTrust, paddingOf } from "./gate-blocks.js";
 
 /** Requests of one peer and channel that are answered at once, and how long after them one more is: each brings many blocks. */
 const requestsAtOnce = 50;
@@ -109,7 +109,7 @@ export class BlockPullGate {
     if (found.length > 0 && !this.#checks.mayPushBlock(from)) return;
     const items: PulledItem<BlockPayload>[] = [];
     const refused: Uint8Array[] = [];
-    let [isBehindConfig, isTooEarly] = [false, false];
+    let isTooEarly = false;
     const inOrder = [...found].sort((a, b) => (a.blockNumber < b.blockNumber ? -1 : 1));
     const judging = this.#checks.eachPart(inOrder, inOrder.length, from, (payload) => {
       const { blockNumber, data } = payload;
@@ -121,11 +121,10 @@ export class BlockPullGate {
         const digest = blockDigest(blockNumber);
         if (verdict.ok) {
           items.push({ digest, item: { blockNumber, data, privateData: [] } });
-          isBehindConfig ||= isConfigBlock(data);
           return "taken";
         }
         // Where blocks below it are lacking, one of them may be the configuration that it needs: nobody is to blame.
-        if (isOfOtherTrust(verdict) && (isBehindConfig || blockNumber > channel.height)) {
+        if (isOfOtherTrust(verdict) && blockNumber > channel.height) {
           isTooEarly = true;
           this.#checks.doubted(from);
           return this.#checks.drop(from, "behind-config", what);

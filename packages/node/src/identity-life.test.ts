@@ -10,7 +10,9 @@ import {
   updateMessage,
 } from "@gossip/proto/testing";
 import type { LogFields, Logger, MaybePromise } from "@gossip/runtime";
+import { createMemoryLedger } from "@gossip/state/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { info } from "../test/support/befriend.js";
 import { alive, channelName, meet, Scene, sealed } from "../test/support/scene.js";
 import type { Channel, GossipNode } from "./api.js";
 
@@ -95,6 +97,29 @@ describe("an identity that is revoked", () => {
     expect(refusals()).toBe(before);
   });
 
+  test("2.22: is a reason to ask nobody, when an alive message names it, as others are", async () => {
+    const { node, crypto, say, heard } = await meet(scene);
+    await say(sealed(alive(crypto, 1n), crypto));
+    const [revoked, unknown] = ["revoked", "unknown"].map((name) =>
+      createFakeCrypto({ org: "org1", name, trust: scene.trust }),
+    ) as [FakeCrypto, FakeCrypto];
+    await say(sealed(alive(revoked, 1n), revoked));
+    scene.trust.revoke(revoked.identity);
+    await node.suspect(all);
+    const asksAfter = async (one: FakeCrypto) => {
+      const hellos = () =>
+        heard.filter((message) => message.type === "hello" && message.pullType === "identity").length;
+      const rounds = hellos();
+      for (let waited = 0; hellos() === rounds && waited < 20_000; waited += 100) await scene.run(100);
+      await scene.run(1_000);
+      const before = hellos();
+      await say(sealed(alive(one, 2n, { identity: new Uint8Array(0) }), one));
+      await scene.run(500);
+      return hellos() > before;
+    };
+    expect([await asksAfter(revoked), await asksAfter(unknown)]).toEqual([false, true]);
+  });
+
   test("2.24: only those that the predicate picks are judged, and it sees each identity", async () => {
     const [peer0, , peer2, other] = await network();
     const seen: KnownIdentity[] = [];
@@ -107,6 +132,14 @@ describe("an identity that is revoked", () => {
     expect(seen.map(({ pkiId }) => pkiId)).toEqual(expect.arrayContaining([peer0.node.pkiId, other.node.pkiId]));
     expect(gone).toEqual([other.node.pkiId]);
     expect(traces(peer0, peer2.node.pkiId)).toContain("members");
+  });
+
+  test("2.11: is gone as soon as a channel is joined, whose organizations may be judged otherwise", async () => {
+    const { node, channel, crypto, say } = await meet(scene);
+    await say(sealed(alive(crypto, 1n), crypto));
+    scene.trust.revoke(crypto.identity);
+    await node.join("another", { ledger: createMemoryLedger(), organizations: [node.org] });
+    expect(traces({ node, channel }, crypto.pkiId)).toEqual([]);
   });
 
   test("2.24: a predicate that throws fails for whoever gave it, and for nobody else", async () => {
@@ -135,6 +168,27 @@ describe("an identity that is revoked", () => {
     scene.trust.revoke(crypto.identity);
     await node.suspect(all);
     expect(traces({ node, channel }, crypto.pkiId)).toEqual([]);
+  });
+});
+
+describe("an identity that comes back", () => {
+  test("2.12: has said nothing of itself in the channel, before it does so anew", async () => {
+    const { node, channel, crypto, say } = await meet(scene);
+    await say(sealed(alive(crypto, 1n), crypto));
+    await say(sealed(info(crypto, 1n), crypto));
+    const declaration = { channel: channelName, pkiId: crypto.pkiId, time: { incarnation: 1n, sequence: 1n } };
+    await say(sealed(leadershipMessage({ ...declaration, isDeclaration: true }), crypto));
+    const everywhere = ["members", "connections", "channelMembers", "leaders"];
+    expect(traces({ node, channel }, crypto.pkiId)).toEqual(everywhere);
+    const wallMs = Number(scene.clock.nowNanos() / 1_000_000n);
+    scene.trust.expire(crypto.identity, wallMs - 1);
+    expect(await node.suspect(all)).toEqual([crypto.pkiId]);
+    scene.trust.expire(crypto.identity, wallMs + dayMs);
+    await scene.run(6_000);
+    await say(sealed(alive(crypto, 2n), crypto));
+    expect(traces({ node, channel }, crypto.pkiId)).toEqual(["members", "connections"]);
+    await say(sealed(info(crypto, 1n), crypto));
+    expect(traces({ node, channel }, crypto.pkiId)).toEqual(["members", "connections", "channelMembers"]);
   });
 });
 
