@@ -142,6 +142,15 @@ describe("Discovery joins through a contact", () => {
     });
   });
 
+  test("4.42: is done with a contact that does not answer when its member came alive meanwhile", () => {
+    const { connect, identified, step, pass } = setup();
+    connect();
+    identified();
+    step({ type: "alive", alive: aliveOf("bob", { internalEndpoint: "bob:7051" }), from: bob });
+    const said = pass(10_000).filter(({ type }) => type === "contact" || type === "identify");
+    expect(said).toEqual([{ type: "contact", endpoint: "bob:7051", state: "answered" }]);
+  });
+
   test("4.41: begins anew with fresh self information when there is no response", () => {
     const { connect, identified, pass } = setup();
     connect();

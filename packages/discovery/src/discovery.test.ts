@@ -358,14 +358,14 @@ describe("Discovery beats", () => {
     expect(asked).toEqual([250, 750, 1_750, 3_750, 7_750, 15_750, ...hastened, 23_750, 27_750, 35_750]);
   });
 
-  test("4.31: asks once per period again when somebody goes", () => {
+  test("4.31: asks soon again when somebody goes", () => {
     const peers = setup({ config: { aliveExpirationTimeoutMs: 60_000 } });
     peers.push("alice", 1n);
     peers.push("bob", 1n);
     const asked = timesOfAsking(20_000, peers, (ms) => {
       if (ms === 16_000) peers.step({ type: "presumed-dead", pkiId: bob });
     });
-    expect(asked.slice(-2)).toEqual([15_750, 20_000]);
+    expect(asked.slice(-5)).toEqual([15_750, 16_250, 16_750, 17_750, 19_750]);
   });
 
   test("4.31: in haste asks one that is connected, if there is one, and later everybody in turn", () => {
@@ -648,6 +648,16 @@ describe("Discovery notices death", () => {
       { type: "request-membership", nonce: 0n, to: [{ pkiId: alice, endpoint: "alice:7051", includeSecret: true }] },
     ]);
     expect(reasons(step({ type: "ping-result", pkiId: alice, alive: true }))).toEqual(["unexpected-result"]);
+  });
+
+  test("4.34: does not ask on a ping's account who came back by itself meanwhile", () => {
+    const { push, pass, only, step } = setup();
+    push("alice", 1n);
+    push("bob", 1n);
+    step({ type: "presumed-dead", pkiId: alice });
+    expect(ofType(pass(27_500), "ping")).toMatchObject([{ pkiId: alice }]);
+    push("alice", 2n);
+    expect(only("request-membership", { type: "ping-result", pkiId: alice, alive: true })).toEqual([]);
   });
 
   test("4.34: pings an endpoint once, for the youngest life seen there", () => {
