@@ -241,6 +241,27 @@ describe("deletion", () => {
     expect(refusals).toEqual([undefined, "deleted-before", "deleted-before"]);
   });
 
+  test("14.13: who deletes much makes only its own deletions forgotten", () => {
+    const net = network(["a"], { config: { ...ttl, maxBuried: 3 } });
+    const counter = net.wallMs;
+    for (const key of ["1", "2"]) {
+      net.give("a", { type: "entry", entry: entryOf("b", key, undefined, counter), from: authorOf("b") });
+    }
+    for (let at = 0; at < 10; at++) {
+      const entry = entryOf("liar", `l${at}`, undefined, counter + 1 + at);
+      net.give("a", { type: "entry", entry, from: authorOf("liar") });
+    }
+    net.runFor(2 * hour);
+    const refusalOf = (key: string) =>
+      net.map("a").refusal({ ...entryOf("b", key, "old", 1), isDeleted: false }, net.wallMs);
+    expect(["1", "2", "l8", "l9"].map(refusalOf)).toEqual([
+      "deleted-before",
+      "deleted-before",
+      undefined,
+      "deleted-before",
+    ]);
+  });
+
   test("14.14: a tombstone whose time is over deletes an older copy, and is refused by everybody else", () => {
     const net = network(["with", "without"], { config: { ...ttl, ...quiet } });
     const then = net.wallMs;
@@ -340,6 +361,24 @@ describe("spreading", () => {
     expect([...net.sent.keys()]).toEqual(["hello"]);
   });
 
+  test("14.17: maps are not taken for the same because the sums of their hashes are", () => {
+    const net = network(["a", "b"], { config: quiet });
+    const hashed = (key: string, counter: number, hash: number) => {
+      return { ...entryOf("liar", key, "x", counter), hash: hash.toString(16).padStart(32, "0") };
+    };
+    const sets = { a: [hashed("k", 1, 1), hashed("l", 2, 4)], b: [hashed("k", 2, 2), hashed("l", 1, 3)] };
+    for (const [name, entries] of Object.entries(sets)) {
+      for (const entry of entries) net.give(name, { type: "entry", entry, from: authorOf("liar") });
+    }
+    net.runFor(60_000);
+    const versions = (name: string) => [...net.map(name).all].map(({ key, counter }) => [key, counter]).sort();
+    for (const name of ["a", "b"])
+      expect(versions(name)).toEqual([
+        ["k", 2n],
+        ["l", 2n],
+      ]);
+  });
+
   test("14.18: whoever asks gives what the other lacks, or holds an older one of", () => {
     const net = network(["a", "b"], { config: quiet });
     net.partition(["a"], ["b"]);
@@ -407,6 +446,36 @@ describe("bounds", () => {
     );
     expect(Object.keys(net.view("a"))).toEqual(["k3", "k4", "k5"]);
     expect(net.map("a").held.bytes).toBeLessThanOrEqual(3_000);
+  });
+
+  test("14.20: replicas agree of an author that chose the sizes of its entries, whatever the order", () => {
+    const config = { maxEntryBytes: 1_000, maxValueBytes: 1_000, maxBytesPerAuthor: 3_000 };
+    // Only the newest, and then the second: the small one would fit behind what does not.
+    const sized = [150, 900, 850, 850, 300].map((size, at) => entryOf("liar", `k${at}`, "x".repeat(size), 1_000 + at));
+    const orders = [
+      [0, 1, 2, 3, 4],
+      [4, 3, 2, 1, 0],
+      [4, 0, 3, 1, 2],
+      [2, 3, 4, 0, 1],
+      [0, 2, 3, 4, 1],
+    ];
+    const views = orders.map((order) => {
+      const net = network(["a"], { config });
+      give(
+        net,
+        "a",
+        order.flatMap((at) => sized[at] ?? []),
+      );
+      const { bytes } = net.map("a").held;
+      expect(bytes).toBeLessThanOrEqual(3_000);
+      // What is refused by its size once would be asked for in every round.
+      const wanted = sized.filter(
+        (one) => net.map("a").refusal({ ...one, isDeleted: false }, net.wallMs) === undefined,
+      );
+      expect(wanted).toEqual([]);
+      return Object.keys(net.view("a"));
+    });
+    for (const view of views) expect(view).toEqual(views[0]);
   });
 
   test("14.20: a key that another has written since is not the author's any more", () => {

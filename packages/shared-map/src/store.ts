@@ -1,8 +1,9 @@
+import { sha256 } from "@gossip/crypto";
 import type { PkiId } from "@gossip/proto";
-import { BoundedMap } from "@gossip/runtime";
 import type { SharedMapConfig } from "./config.js";
 import { type EntryName, encodeDigest } from "./digest.js";
 import { compareVersions, entryBytes, type MapEntry, type Version } from "./entry.js";
+import { Graveyard } from "./graveyard.js";
 
 /** Why an entry is not taken; closed, since it labels a metric. */
 export type EntryRefusal =
@@ -39,29 +40,28 @@ export interface Taken {
   readonly evicted: readonly MapEntry[];
 }
 
-/** Sums of hashes are kept in this many bits. */
-const summaryBits = 128;
-const summaryBytes = summaryBits / 8;
+/** Octets of a summary. */
+const summaryBytes = 16;
 
 /**
  * The entries of a map, by key, within their bounds; and the buried: tombstones whose time is over, which are neither
  * offered nor counted, and only there to be held against old copies (protocol page 14 §4).
  *
- * What an author with too many entries keeps are its newest, whatever the order in which they came: so all nodes come to
- * hold the same of it.
+ * What an author with too many entries keeps are its newest, whatever the order in which they came: each entry for which
+ * those that are newer leave room, and no other. So all nodes come to hold the same of it, however it chose their sizes.
  */
 export class EntryStore {
   readonly #config: SharedMapConfig;
   readonly #held = new Map<string, Held>();
   readonly #shares = new Map<PkiId, Share>();
-  readonly #buried: BoundedMap<string, MapEntry>;
+  readonly #buried: Graveyard;
   #bytes = 0;
-  /** Sum of the hashes of all entries held: the same for two maps with the same entries. */
-  #sum = 0n;
+  /** Made when asked for, and good until the next change. */
+  #summary: Uint8Array | undefined;
 
   constructor(config: SharedMapConfig) {
     this.#config = config;
-    this.#buried = new BoundedMap({ maxEntries: config.maxBuried, whenFull: "evict-oldest" });
+    this.#buried = new Graveyard(config.maxBuried);
   }
 
   get size(): number {
@@ -95,13 +95,16 @@ export class EntryStore {
     return { keys: share?.keys.size ?? 0, bytes: share?.bytes ?? 0 };
   }
 
-  /** 16 octets that two maps with the same entries have in common. */
+  /**
+   * 16 octets that two maps with the same entries have in common: a hash over all hashes, in order. A sum would be cheaper to
+   * keep, but an author that may choose hundreds of entries finds two sets of them with one sum, and holds maps apart with it.
+   */
   get summary(): Uint8Array {
-    const summary = new Uint8Array(summaryBytes);
-    const view = new DataView(summary.buffer);
-    view.setBigUint64(0, this.#sum >> 64n);
-    view.setBigUint64(8, BigInt.asUintN(64, this.#sum));
-    return summary;
+    if (this.#summary === undefined) {
+      const hashes = Array.from(this.#held.values(), ({ entry }) => entry.hash).sort();
+      this.#summary = sha256(new TextEncoder().encode(hashes.join(""))).slice(0, summaryBytes);
+    }
+    return this.#summary;
   }
 
   /** Why such an entry would not be taken, as far as its name tells; `undefined` when it would be news. */
@@ -116,8 +119,7 @@ export class EntryStore {
     if (name.isDeleted && this.isOver(name, wallMs)) return held === undefined ? "expired" : undefined;
     const share = this.#shares.get(name.author);
     if (held?.author !== name.author && share !== undefined && this.#isFull(share)) {
-      const oldest = this.#oldestOf(share);
-      return oldest !== undefined && compareVersions(name, oldest) < 0 ? "author-full" : undefined;
+      return this.#isCrowdedOut(name, share) ? "author-full" : undefined;
     }
     return held === undefined && this.#isMapFull ? "map-full" : undefined;
   }
@@ -125,6 +127,15 @@ export class EntryStore {
   /** Whether the author might have no room for one more entry; who keeps to the rules stays below (`maxOwnBytes`). */
   #isFull({ keys, bytes }: Share): boolean {
     return keys.size >= this.#config.maxEntriesPerAuthor || bytes > this.maxOwnBytes;
+  }
+
+  /** Whether what its author wrote later leaves it no room. Its own size does not count, so its name tells. */
+  #isCrowdedOut(name: EntryName, { keys }: Share): boolean {
+    const newer = [...keys]
+      .flatMap((key) => this.#held.get(key) ?? [])
+      .filter((one) => compareVersions(one.entry, name) > 0);
+    const bytes = newer.reduce((sum, one) => sum + one.bytes, 0);
+    return newer.length >= this.#config.maxEntriesPerAuthor || bytes > this.maxOwnBytes;
   }
 
   get #isMapFull(): boolean {
@@ -153,7 +164,7 @@ export class EntryStore {
     const previous = this.get(entry.key);
     if (entry.value === undefined && this.isOver(entry, wallMs)) {
       this.#remove(entry.key);
-      this.#buried.set(entry.key, entry);
+      this.#buried.bury(entry);
       return { previous, evicted: [] };
     }
     const room = this.#roomFor(entry, previous);
@@ -167,17 +178,20 @@ export class EntryStore {
 
   /** The entries of the same author that have to go for this one; or why it is this one that does not come in. */
   #roomFor(entry: MapEntry, previous: MapEntry | undefined): readonly MapEntry[] | EntryRefusal {
-    const { maxBytes, maxEntries, maxEntriesPerAuthor, maxBytesPerAuthor } = this.#config;
+    const { maxBytes, maxEntries, maxEntriesPerAuthor } = this.#config;
     const share = this.#shares.get(entry.author);
     const before = previous === undefined ? 0 : entryBytes(previous);
     const isOwnKey = previous?.author === entry.author;
-    let keys = (share?.keys.size ?? 0) - (isOwnKey ? 1 : 0);
-    let bytes = (share?.bytes ?? 0) - (isOwnKey ? before : 0);
     const size = entryBytes(entry);
+    // Of the author, with this one.
+    let keys = (share?.keys.size ?? 0) + (isOwnKey ? 0 : 1);
+    let bytes = (share?.bytes ?? 0) + size - (isOwnKey ? before : 0);
     const evicted: MapEntry[] = [];
-    while (keys >= maxEntriesPerAuthor || bytes + size > maxBytesPerAuthor) {
+    for (;;) {
       const oldest = share && this.#oldestOf(share, [entry, ...evicted]);
-      if (oldest === undefined || compareVersions(entry, oldest) < 0) return "author-full";
+      // Were this one the oldest, `refusal` would have found whether there is room for it.
+      if (oldest === undefined || compareVersions(entry, oldest) < 0) break;
+      if (keys <= maxEntriesPerAuthor && bytes - entryBytes(oldest) <= this.maxOwnBytes) break;
       evicted.push(oldest);
       keys--;
       bytes -= entryBytes(oldest);
@@ -192,12 +206,12 @@ export class EntryStore {
     const entry = this.get(key);
     if (entry === undefined) return;
     this.#remove(key);
-    this.#buried.set(key, entry);
+    this.#buried.bury(entry);
   }
 
   /** Removes all that is of the author; returns what was in the map. */
   removeAuthor(author: PkiId): readonly MapEntry[] {
-    for (const [key, entry] of [...this.#buried]) if (entry.author === author) this.#buried.delete(key);
+    this.#buried.deleteAuthor(author);
     const removed = [...(this.#shares.get(author)?.keys ?? [])].flatMap((key) => this.get(key) ?? []);
     for (const { key } of removed) this.#remove(key);
     return removed;
@@ -222,7 +236,7 @@ export class EntryStore {
       digest: encodeDigest({ ...entry, isDeleted: entry.value === undefined }),
     });
     this.#bytes += bytes;
-    this.#sum = BigInt.asUintN(summaryBits, this.#sum + BigInt(`0x${entry.hash}`));
+    this.#summary = undefined;
     const share = this.#shares.get(entry.author) ?? { keys: new Set(), bytes: 0 };
     share.keys.add(entry.key);
     share.bytes += bytes;
@@ -235,7 +249,7 @@ export class EntryStore {
     const { entry, bytes } = held;
     this.#held.delete(key);
     this.#bytes -= bytes;
-    this.#sum = BigInt.asUintN(summaryBits, this.#sum - BigInt(`0x${entry.hash}`));
+    this.#summary = undefined;
     const share = this.#shares.get(entry.author);
     if (share === undefined) return;
     share.keys.delete(key);
