@@ -118,6 +118,18 @@ test("revocations add up, in lists that a peer takes one after the other", async
   });
 });
 
+test("a revocation leaves the lists of other organizations as they are", async () => {
+  await inNetwork(async (dir) => {
+    await revokeIdentity(dir, "peer0.org2");
+    const before = await listsOf(dir);
+    await revokeIdentity(dir, "peer0.org1");
+    const after = await listsOf(dir);
+    expect([after.get("org2"), after.get("orderer")]).toEqual([before.get("org2"), before.get("orderer")]);
+    const revoked = (await networkIdentities(dir)).filter((entry) => entry.revoked).map(({ name }) => name);
+    expect(revoked).toEqual(["peer0.org1", "peer0.org2"]);
+  });
+});
+
 test("revocations at once are all in the list", async () => {
   await inNetwork(async (dir) => {
     const ids = Array.from({ length: 5 }, (_, at) => pkiId(`0${at}`.repeat(32)));
