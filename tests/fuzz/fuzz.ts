@@ -20,6 +20,8 @@ import { type Crypto, smallConfig, World } from "./world.js";
 export interface FuzzOptions {
   readonly seed: number;
   readonly envelopes: number;
+  /** Where to begin, to see again what was found in one world: each draws for itself. @default 0 */
+  readonly firstWorld?: number;
   /** Envelopes that one node gets. @default 20_000 */
   readonly perWorld?: number;
   /** Bytes of the heap in use, garbage taken out. */
@@ -91,7 +93,7 @@ const recorded = (["peer0-org1", "peer1-org1-leader"] as const).flatMap((name) =
 );
 
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
-  const { seed, envelopes, perWorld = 20_000 } = options;
+  const { seed, envelopes, firstWorld = 0, perWorld = 20_000 } = options;
   const report: FuzzReport = {
     sent: 0,
     reached: new Map(),
@@ -100,7 +102,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     most: { checks: 0, steps: 0, outputs: 0 },
     heaps: [],
   };
-  for (let world = 0; report.sent < envelopes && report.findings.length < maxFindings; world++) {
+  for (let world = firstWorld; report.sent < envelopes && report.findings.length < maxFindings; world++) {
     await fuzzWorld(options, { seed, world, envelopes: Math.min(perWorld, envelopes - report.sent) }, report);
     options.onWorld?.(report);
   }

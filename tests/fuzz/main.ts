@@ -1,10 +1,14 @@
-/** `npm run fuzz -- [--envelopes 1000000] [--seed 1]`: says every world as it ends, and fails when anything was found. */
+/**
+ * `npm run fuzz -- [--envelopes 1000000] [--seed 1] [--world 0]`: says every world as it ends, and fails when anything was
+ * found. A finding names its world: `--world` begins with that one.
+ */
 
 import { inspect, parseArgs } from "node:util";
 import { fuzz, machineTypes } from "./fuzz.js";
 import { heapBytes } from "./heap.js";
 
-const { values } = parseArgs({ options: { envelopes: { type: "string" }, seed: { type: "string" } } });
+const option = { type: "string" } as const;
+const { values } = parseArgs({ options: { envelopes: option, seed: option, world: option } });
 const envelopes = Number(values.envelopes ?? 1_000_000);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 say(`seed ${seed}, ${envelopes} envelopes`);
@@ -12,6 +16,7 @@ say(`seed ${seed}, ${envelopes} envelopes`);
 const report = await fuzz({
   seed,
   envelopes,
+  firstWorld: Number(values.world ?? 0),
   heapBytes,
   onWorld({ sent, findings, heaps }) {
     const { middle = 0, end = 0, closed = 0 } = heaps.at(-1) ?? {};
