@@ -457,6 +457,30 @@ describe("Comm", () => {
     });
   });
 
+  it("4.40: keeps the connection to whom it contacts, for both sides, and then only looks who is there", () => {
+    const network = new VirtualNetwork();
+    const [alice, bob] = network.open("Org1:alice", "Org1:bob");
+    const results: ProbeResult[] = [];
+    const contact = () => {
+      alice.comm.contact(bob.endpoint, (result) => results.push(result));
+      network.virtual.runFor(100);
+    };
+    contact();
+    expect(results).toMatchObject([{ ok: true, info: { pkiId: bob.pkiId } }]);
+    expect([alice, bob].map(({ comm }) => comm.connections.length)).toEqual([1, 1]);
+    expect(alice.comm.isLinked(bob.pkiId)).toBe(true);
+    contact();
+    expect(results[1]).toMatchObject({ ok: true, info: { pkiId: bob.pkiId } });
+    expect(alice.eventsOf("connected")).toHaveLength(1);
+    alice.comm.send(bob, text("one"));
+    network.virtual.runFor(10_000);
+    expect(bob.texts).toEqual(["one"]);
+    expect(bob.eventsOf("connected")).toHaveLength(1);
+    alice.comm.contact("nobody:7051", (result) => results.push(result));
+    network.virtual.runFor(10_000);
+    expect(results[2]).toMatchObject({ ok: false, reason: "dial-failed" });
+  });
+
   it("3.28: pings who listens, and only them", () => {
     const network = new VirtualNetwork();
     const [alice, bob] = network.open("Org1:alice", "Org1:bob");

@@ -100,6 +100,8 @@ export interface Comm {
   sendWithAck(message: GossipMessage, peers: readonly RemotePeer[], options: AckOptions): void;
   /** Dial, authenticate with `probe`, close: learns who answers at an endpoint (page 03 §10 "Handshake"). */
   handshake(endpoint: string, onResult: (result: ProbeResult) => void): void;
+  /** The same, of somebody who is about to be sent something: the connection stays, unless there is one to that endpoint. */
+  contact(endpoint: string, onResult: (result: ProbeResult) => void): void;
   /** Dial and ping, nothing authenticated beyond TLS (page 03 §10 "Probe"). */
   ping(endpoint: string, onResult: (alive: boolean) => void): void;
   /** Closes the connection to a PKI-ID, if any; a later send dials again. */
@@ -232,6 +234,14 @@ class StreamComm implements Comm {
 
   handshake(endpoint: string, onResult: (result: ProbeResult) => void): void {
     this.#probes.handshake(endpoint, onResult);
+  }
+
+  contact(endpoint: string, onResult: (result: ProbeResult) => void): void {
+    if (this.#table.isConnectedAt(endpoint)) return this.#probes.handshake(endpoint, onResult);
+    this.#probes.handshake(endpoint, onResult, (stream, result) => {
+      const id = this.#adopt(stream, result);
+      this.#running.push({ type: "contacted", endpoint, stream: id, info: result.info });
+    });
   }
 
   ping(endpoint: string, onResult: (alive: boolean) => void): void {

@@ -127,6 +127,9 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
       case "dial-failed":
         this.#onDialFailed(input.dial, input.detail, now);
         break;
+      case "contacted":
+        this.#onContacted(input.endpoint, input.stream, input.info, now);
+        break;
       case "accepted":
         this.#onAccepted(input.stream, input.info, now);
         break;
@@ -259,8 +262,24 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
       if (!isConnected(dialling)) return this.#fail(dialling, "dial-failed", "too many busy connections", now);
       return this.#chooseActive(dialling, now);
     }
-    const earlier = [...peer.connections].find((one) => isOpen(one) && one.info.direction === "outbound");
     if (peer !== dialling) this.#moveTo(peer, dialling, now);
+    this.#takeOutbound(peer, endpoint, stream, info, now);
+  }
+
+  #onContacted(endpoint: string, stream: StreamId, info: ConnectionInfo, now: Millis): void {
+    const peer = this.#peers.get(info.pkiId) ?? this.#peers.add(info.pkiId, info.pkiId, now);
+    if (!this.#isClosing && this.#makeRoom(peer, now)) {
+      this.#peers.isBack(info.pkiId);
+      peer.endpoint = endpoint;
+      return this.#takeOutbound(peer, endpoint, stream, info, now);
+    }
+    this.#outputs.push({ type: "abort", stream, detail: this.#isClosing ? "closing" : "too many connections" });
+    this.#forgetIfIdle(peer);
+  }
+
+  /** The stream that we opened is the one to write on from now on, whatever there was before. */
+  #takeOutbound(peer: Peer, endpoint: string, stream: StreamId, info: ConnectionInfo, now: Millis): void {
+    const earlier = [...peer.connections].find((one) => isOpen(one) && one.info.direction === "outbound");
     const dual = [...peer.connections].some((one) => isOpen(one) && one.info.direction === "inbound");
     const connection = this.#connect(peer, stream, info, now);
     this.#peers.foundAt(peer, endpoint);
@@ -519,6 +538,12 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
   isLinked(pkiId: PkiId): boolean {
     const peer = this.#peers.get(pkiId);
     return peer !== undefined && (peer.dial !== undefined || isConnected(peer));
+  }
+
+  /** Whether somebody whom we reached at this endpoint is connected. */
+  isConnectedAt(endpoint: string): boolean {
+    const peer = this.#peers.get(this.#peers.keyOf({ pkiId: "" as PkiId, endpoint }));
+    return peer !== undefined && isConnected(peer);
   }
 
   /** How many peers have an open connection. */

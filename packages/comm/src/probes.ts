@@ -34,8 +34,15 @@ export class Probes {
     this.#options = options;
   }
 
-  /** Dials, authenticates and closes. `onResult` is not called from inside the call. */
-  handshake(endpoint: string, onResult: (result: ProbeResult) => void): void {
+  /**
+   * Dials, authenticates and closes; with `keep`, the other side takes it for a connection, and so does whoever is given it.
+   * `onResult` is not called from inside the call.
+   */
+  handshake(
+    endpoint: string,
+    onResult: (result: ProbeResult) => void,
+    keep?: (stream: Stream, result: Extract<HandshakeResult, { ok: true }>) => void,
+  ): void {
     const { transport, clock, context, dialTimeoutMs } = this.#options;
     const refusal = this.#refusal();
     if (refusal !== undefined) {
@@ -56,14 +63,15 @@ export class Probes {
       const { stream } = dialled;
       abandon = authenticate(stream, context, {
         expected: nobody,
-        probe: true,
+        probe: keep === undefined,
         onEstablishSent() {},
         onResult: (result) => {
           if (!result.ok) {
             this.#options.onRefused(stream, result);
             return finish({ ok: false, reason: result.reason, detail: result.detail });
           }
-          stream.close();
+          if (keep === undefined) stream.close();
+          else keep(stream, result);
           finish({ ok: true, info: result.info });
         },
       });

@@ -92,6 +92,8 @@ export type TableInput =
   | { readonly type: "establish-sent"; readonly dial: DialId }
   | { readonly type: "dialled"; readonly dial: DialId; readonly stream: StreamId; readonly info: ConnectionInfo }
   | { readonly type: "dial-failed"; readonly dial: DialId; readonly detail: string }
+  /** A stream to an endpoint that no dial of the table had asked for. */
+  | { readonly type: "contacted"; readonly endpoint: string; readonly stream: StreamId; readonly info: ConnectionInfo }
   | { readonly type: "accepted"; readonly stream: StreamId; readonly info: ConnectionInfo }
   | { readonly type: "received"; readonly stream: StreamId }
   /** The stream took the message; `more` is false while it wants no further one. */

@@ -498,7 +498,7 @@ class NodeShell implements GossipNode {
   }
 
   #identify(endpoint: string): void {
-    this.#comm.handshake(endpoint, (result) => {
+    this.#comm.contact(endpoint, (result) => {
       if (!result.ok) {
         this.#contactLog.onIdentifyFailed(endpoint, result.reason, result.detail);
         return this.#discoveryRun.push({ type: "identify-failed", endpoint });
