@@ -1,5 +1,6 @@
 /**
- * `npm run stalls -- [--seed 42] [--minutes 60] [--nodes 100] [--stalled 20] [--without-self-health]`: the hour of which
+ * `npm run stalls -- [--seed 42] [--minutes 60] [--nodes 100] [--stalled 20] [--machines] [--without-self-health]`: the
+ * hour of which
  * stall.test.ts plays the first minutes. Says every minute as it ends, and fails when somebody was declared dead who ran.
  */
 
@@ -12,10 +13,12 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "60" },
     nodes: { type: "string", default: "100" },
     stalled: { type: "string", default: "20" },
+    machines: { type: "boolean", default: false },
     "without-self-health": { type: "boolean", default: false },
   },
 });
 const result = await playStalls({
+  of: values.machines ? "machines" : "nodes",
   seed: Number(values.seed),
   nodes: Number(values.nodes),
   stalled: Number(values.stalled),

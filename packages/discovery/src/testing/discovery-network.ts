@@ -18,6 +18,10 @@ export interface DiscoveryNetworkOptions {
   readonly delayMs?: Millis;
   /** In place of the rule of organizations. */
   readonly disclosure?: (self: string) => Disclosure;
+  /** Whether `traffic` and `outputs` are kept, which a long run has no room for. Default true. */
+  readonly isRecorded?: boolean;
+  /** Told of every output of every machine. */
+  readonly onOutput?: (node: string, output: DiscoveryOutput) => void;
 }
 
 /** What one node of the test network is started with. */
@@ -98,7 +102,8 @@ export class DiscoveryNetwork {
     const running = run<DiscoveryInput, DiscoveryOutput>(discovery, {
       clock: process.clock,
       perform: (output) => {
-        this.outputs.push({ at: this.clock.now(), node: name, output });
+        if (this.#options.isRecorded !== false) this.outputs.push({ at: this.clock.now(), node: name, output });
+        this.#options.onOutput?.(name, output);
         this.#perform(node, output);
       },
     });
@@ -227,15 +232,15 @@ export class DiscoveryNetwork {
   #emit(node: Node, alive: Verified<AliveMessage>, except?: PkiId): void {
     const author = alive.message.member;
     const authorOrg = this.#orgs.get(author.pkiId);
-    const mayReceive = ({ pkiId, endpoint }: DiscoveryMember) => {
+    const mayReceive = (pkiId: PkiId) => {
       if (pkiId === except || pkiId === author.pkiId) return false;
       const org = this.#orgs.get(pkiId);
       if (authorOrg === node.org) return author.endpoint !== "" || org === node.org;
-      return endpoint !== "" && (org === node.org || org === authorOrg);
+      return node.discovery.lookup(pkiId)?.endpoint !== "" && (org === node.org || org === authorOrg);
     };
     const from = pkiIdOf(node.name);
-    const targets = sample(this.#random, node.discovery.members.filter(mayReceive), this.#options.fanOut ?? 3);
-    for (const { pkiId } of targets) {
+    const { alivePkiIds } = node.discovery;
+    for (const pkiId of sample(this.#random, alivePkiIds, this.#options.fanOut ?? 3, mayReceive)) {
       const isForeign = this.#orgs.get(pkiId) !== authorOrg;
       this.#send(node, pkiId, "alive", { type: "alive", alive: isForeign ? withoutSecret(alive) : alive, from });
     }
@@ -301,6 +306,7 @@ export class DiscoveryNetwork {
   }
 
   #record(from: string, to: string, kind: Traffic["kind"], input?: DiscoveryInput): void {
+    if (this.#options.isRecorded === false) return;
     this.traffic.push({ at: this.clock.now(), from, to, kind, ...(input && { input }) });
   }
 }
