@@ -261,6 +261,28 @@ describe("ConnectionTable", () => {
       expect(driven.send(large, "c", "control")).toEqual([]);
     });
 
+    it("3.34: leave their places to others than messages whose acknowledgements are awaited", () => {
+      const driven = new Driven();
+      for (let at = 0; at < 8; at++) {
+        driven.step({ type: "send", peer: large, bytes: bytesOf("a"), lane: "control", awaited: BigInt(at + 1) });
+      }
+      for (let at = 0; at < 4; at++) expect(driven.send(large, "c")).toEqual([]);
+      expect(driven.send(large, "c")).toEqual(["dropped queue-full"]);
+      expect(driven.dialled(1, large.pkiId)).toHaveLength(13);
+      expect(driven.send(large, "c")).toEqual(["write 1 c"]);
+    });
+
+    it("3.25: keep their order, and what is urgent first, when a connection is lost", () => {
+      const driven = new Driven();
+      driven.stuck.add(driven.connect(large, 1));
+      driven.send(large, "stuck");
+      for (const lane of ["bulk", "block"] as const) driven.send(large, lane, lane);
+      driven.ended(1);
+      driven.pass(tableTimes.redialMaxMs);
+      driven.send(large, "control");
+      expect(driven.dialled(2, large.pkiId).slice(1)).toEqual(["write 2 control", "write 2 block", "write 2 bulk"]);
+    });
+
     it("3.25: give way to a more urgent message when bytes are short, the least urgent and oldest first", () => {
       const driven = new Driven();
       driven.send(large, "k".repeat(30), "block");
@@ -289,6 +311,18 @@ describe("ConnectionTable", () => {
         lanes.map((lane) => `write ${stream} ${lane.padEnd(20)}`);
       expect(driven.dialled(1, large.pkiId)).toEqual(["connected 99", ...written(["control", "block", "bulk"], 1)]);
       expect(driven.dialled(2, small.pkiId)).toEqual(["connected 11", ...written(["control", "control", "bulk"], 2)]);
+    });
+
+    it("3.35: holds though the peer that most waits for was given back all of it", () => {
+      const driven = new Driven({ maxQueuedBytes: 100, sendBufferBytes: 100 });
+      driven.send(large, "one".padEnd(30));
+      driven.dialled(1, large.pkiId);
+      driven.send(large, "two".padEnd(30));
+      driven.ended(1);
+      expect(driven.table.queuedBytes).toBe(60);
+      for (const lane of ["bulk", "bulk"] as const) fill(driven, small, [lane]);
+      expect(fill(driven, small, ["control"])).toEqual(["dropped over-budget"]);
+      expect(driven.table.queuedBytes).toBe(90);
     });
 
     it("3.35: drops of a peer that alone has too much what it has too much of", () => {

@@ -384,9 +384,7 @@ export class ConnectionTable implements Machine<TableInput, TableOutput> {
 
   /** The last open connection has gone: redial once for what is waiting (§14.3), else let the peer go. */
   #onLost(peer: Peer, ok: boolean, wasProvisional: boolean, detail: string, now: Millis): void {
-    const waiting = peer.queue.drain();
-    for (const message of waiting) if (message.response) this.#drop(peer.pkiId, "connection-lost", message);
-    peer.queue.giveBack(waiting.filter((message) => !message.response));
+    for (const message of peer.queue.withdrawResponses()) this.#drop(peer.pkiId, "connection-lost", message);
     if (peer.queue.length > 0 && peer.endpoint !== "" && !peer.hasRedialled) {
       peer.hasRedialled = true;
       this.#dialLater(peer, now);

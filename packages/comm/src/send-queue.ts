@@ -38,6 +38,8 @@ export class SendQueue {
   readonly #lanes: Readonly<Record<Lane, BoundedQueue<QueuedMessage>>>;
   /** Given back by a stream that ended: goes out before everything else. */
   #returned: QueuedMessage[] = [];
+  /** Messages per lane that count against `maxMessages`. */
+  readonly #counted: Record<Lane, number> = { control: 0, block: 0, bulk: 0 };
   #bytes = 0;
 
   constructor(options: SendQueueOptions) {
@@ -55,32 +57,29 @@ export class SendQueue {
 
   /** Stores the message; returns what was dropped for it, or the message itself when there was no room. */
   push(message: QueuedMessage): readonly QueuedMessage[] {
-    const lane = this.#lanes[message.lane];
     const missing = this.#bytes + message.bytes.length - this.#options.maxBytes;
     const lessUrgent = lanes.slice(lanes.indexOf(message.lane) + 1).reverse();
     const evictable = lessUrgent.reduce((sum, name) => sum + this.#lanes[name].bytes, 0);
-    const isFull = message.awaited === undefined && lane.length >= this.#options.maxMessages;
+    const isFull = isCounted(message) && this.#counted[message.lane] >= this.#options.maxMessages;
     if (isFull || missing > evictable) return [message];
 
     const evicted: QueuedMessage[] = [];
     for (const name of lessUrgent) {
       while (this.#bytes + message.bytes.length > this.#options.maxBytes) {
-        const oldest = this.#lanes[name].shift();
+        const oldest = this.#take(name);
         if (oldest === undefined) break;
-        this.#count(-oldest.bytes.length);
         evicted.push(oldest);
       }
     }
-    if (!lane.push(message)) return [...evicted, message];
-    this.#count(message.bytes.length);
-    return evicted;
+    return this.#put(message) ? evicted : [...evicted, message];
   }
 
-  /** Takes the oldest message of the least urgent lane that has one; `undefined` when none has. */
+  /**
+   * Takes the oldest message of the least urgent lane that has one; what a stream gave back goes before control messages, for
+   * it may have arrived. `undefined` when empty.
+   */
   shed(): QueuedMessage | undefined {
-    const message = this.#lanes.bulk.shift() ?? this.#lanes.block.shift() ?? this.#lanes.control.shift();
-    if (message !== undefined) this.#count(-message.bytes.length);
-    return message;
+    return this.#take("bulk") ?? this.#take("block") ?? this.#takeReturned() ?? this.#take("control");
   }
 
   /** Puts back, in front and in this order, what a stream had taken and may not have delivered. */
@@ -91,10 +90,25 @@ export class SendQueue {
 
   /** Takes the most urgent message; `undefined` when empty. */
   shift(): QueuedMessage | undefined {
-    const message =
-      this.#returned.shift() ?? this.#lanes.control.shift() ?? this.#lanes.block.shift() ?? this.#lanes.bulk.shift();
-    if (message !== undefined) this.#count(-message.bytes.length);
-    return message;
+    return this.#takeReturned() ?? this.#take("control") ?? this.#take("block") ?? this.#take("bulk");
+  }
+
+  /** Takes all responses; the others keep their places. */
+  withdrawResponses(): readonly QueuedMessage[] {
+    const responses: QueuedMessage[] = [];
+    const keep = (message: QueuedMessage | undefined, put: (message: QueuedMessage) => void) => {
+      if (message?.response === true) responses.push(message);
+      else if (message !== undefined) put(message);
+    };
+    const returned: QueuedMessage[] = [];
+    while (this.#returned.length > 0) keep(this.#takeReturned(), (message) => returned.push(message));
+    this.giveBack(returned);
+    for (const name of lanes) {
+      for (let left = this.#lanes[name].length; left > 0; left--) {
+        keep(this.#take(name), (message) => void this.#put(message));
+      }
+    }
+    return responses;
   }
 
   /** Takes everything, in the order it would have gone out. */
@@ -112,8 +126,34 @@ export class SendQueue {
     return this.#bytes;
   }
 
+  #put(message: QueuedMessage): boolean {
+    if (!this.#lanes[message.lane].push(message)) return false;
+    if (isCounted(message)) this.#counted[message.lane]++;
+    this.#count(message.bytes.length);
+    return true;
+  }
+
+  #takeReturned(): QueuedMessage | undefined {
+    const message = this.#returned.shift();
+    if (message !== undefined) this.#count(-message.bytes.length);
+    return message;
+  }
+
+  #take(name: Lane): QueuedMessage | undefined {
+    const message = this.#lanes[name].shift();
+    if (message === undefined) return undefined;
+    if (isCounted(message)) this.#counted[name]--;
+    this.#count(-message.bytes.length);
+    return message;
+  }
+
   #count(change: number): void {
     this.#bytes += change;
     this.#options.onBytes(change);
   }
+}
+
+/** Those whose acknowledgement is awaited have a bound of their own, and leave the lane to the others. */
+function isCounted({ awaited }: QueuedMessage): boolean {
+  return awaited === undefined;
 }
