@@ -166,6 +166,15 @@ describe("versions", () => {
   });
 });
 
+describe("a wall clock that was set back", () => {
+  test("14.11: a write is not older than the incarnation", () => {
+    const net = new SharedMapNetwork();
+    const map = net.start("a", { skewMs: 5_000 });
+    const write = { type: "write" as const, id: 1, key: "k", value: Uint8Array.of(1), wallMs: net.wallMs - 60_000 };
+    expect(map.step(write, net.clock.now())).toMatchObject([{ type: "sign", counter: BigInt(net.wallMs + 5_000) }]);
+  });
+});
+
 describe("deletion", () => {
   const ttl = { tombstoneTtlMs: hour };
 
@@ -298,6 +307,25 @@ describe("spreading", () => {
     net.runFor(100);
     // a tells b and c; each tells the other, not a.
     expect(net.sent.get("entry")).toBe(4);
+  });
+
+  test("14.15: nor to whom it came from, where that is not the author", () => {
+    const net = network(["a", "b", "c", "d"], noPull);
+    net.give("a", { type: "entry", entry: entryOf("b", "k", "x", 1_000), from: authorOf("c") });
+    const told = net
+      .map("a")
+      .step(
+        { type: "entry", entry: entryOf("b", "l", "x", 1_000), from: authorOf("c"), wallMs: net.wallMs },
+        net.clock.now(),
+      );
+    expect(told.flatMap((output) => (output.type === "push" ? [output.to] : []))).toEqual([authorOf("d")]);
+  });
+
+  test("14.18: a digest that nobody asked for is given nothing", () => {
+    const net = network(["a", "b"], noPull);
+    net.set("a", "k", "x");
+    const digest = { type: "digest" as const, from: authorOf("b"), nonce: 1n, digests: [], wallMs: net.wallMs };
+    expect(net.map("a").step(digest, net.clock.now())).toMatchObject([{ type: "dropped", reason: "unknown-nonce" }]);
   });
 
   test("14.15: what came by pull is not pushed on", () => {
@@ -503,6 +531,18 @@ describe("bounds", () => {
     expect(net.outputs.at(-1)?.output).toMatchObject({ type: "written", outcome: "map-full" });
   });
 
+  test("14.21: nor is it more octets than the bound, though the keys that it has grow", () => {
+    const config = { maxEntryBytes: 1_000, maxValueBytes: 1_000, maxBytesPerAuthor: 3_000, maxBytes: 3_500 };
+    const net = network(["a"], { config });
+    for (const size of [100, 800]) {
+      for (const [at, author] of ["p", "q", "r", "s", "t"].entries()) {
+        give(net, "a", [entryOf(author, author, "x".repeat(size), size + at)]);
+      }
+    }
+    expect(net.map("a").held.bytes).toBeLessThanOrEqual(3_500);
+    expect(net.outputs.at(-1)?.output).toMatchObject({ type: "dropped", reason: "map-full" });
+  });
+
   test("14.22: an own write beyond the own share is refused, and costs nothing", () => {
     const net = network(["a"], { config: small });
     for (const key of ["1", "2", "3", "4"]) net.set("a", key, "x");
@@ -540,6 +580,16 @@ describe("authors that go", () => {
     expect(net.map("a").held.entries).toBe(1);
     expect([...net.map("a").all].map(({ author }) => author)).toEqual([authorOf("a")]);
     expect(net.changes("a").at(-1)).toMatchObject({ key: "its", entry: undefined, cause: "removed" });
+  });
+
+  test("14.23: what it buried counts no more either", () => {
+    const net = network(["a"], { config: { tombstoneTtlMs: hour } });
+    net.give("a", { type: "entry", entry: entryOf("b", "k", undefined, net.wallMs), from: authorOf("b") });
+    net.runFor(2 * hour);
+    const old = { ...entryOf("c", "k", "old", 1), isDeleted: false };
+    expect(net.map("a").refusal(old, net.wallMs)).toBe("deleted-before");
+    net.give("a", { type: "author-removed", author: authorOf("b") });
+    expect(net.map("a").refusal(old, net.wallMs)).toBeUndefined();
   });
 
   test("14.24: entries stay when their author does not come back", () => {
