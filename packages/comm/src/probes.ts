@@ -23,6 +23,9 @@ export interface ProbesOptions {
 
 const nobody = "" as PkiId;
 
+/** Where nothing else can be done meanwhile, a slow peer is waited for, by so many times the usual: asking anew costs it more. */
+const patience = { dial: 3, handshake: 2 };
+
 /** What ends by itself and leaves no connection behind: handshakes as a probe, pings, and leave-taking (page 03 §10). */
 export class Probes {
   readonly #options: ProbesOptions;
@@ -58,23 +61,29 @@ export class Probes {
       finish({ ok: false, reason: "closing", detail: "this node is closing" });
     };
     this.#running.add(giveUp);
-    const dialling = transport.dial(endpoint, dialTimeoutMs, (dialled) => {
+    const factors = keep === undefined ? { dial: 1, handshake: 1 } : patience;
+    const dialling = transport.dial(endpoint, factors.dial * dialTimeoutMs, (dialled) => {
       if (!dialled.ok) return finish({ ok: false, reason: "dial-failed", detail: dialled.detail });
       const { stream } = dialled;
-      abandon = authenticate(stream, context, {
-        expected: nobody,
-        probe: keep === undefined,
-        onEstablishSent() {},
-        onResult: (result) => {
-          if (!result.ok) {
-            this.#options.onRefused(stream, result);
-            return finish({ ok: false, reason: result.reason, detail: result.detail });
-          }
-          if (keep === undefined) stream.close();
-          else keep(stream, result);
-          finish({ ok: true, info: result.info });
+      const timeoutMs = factors.handshake * context.timeoutMs;
+      abandon = authenticate(
+        stream,
+        { ...context, timeoutMs },
+        {
+          expected: nobody,
+          probe: keep === undefined,
+          onEstablishSent() {},
+          onResult: (result) => {
+            if (!result.ok) {
+              this.#options.onRefused(stream, result);
+              return finish({ ok: false, reason: result.reason, detail: result.detail });
+            }
+            if (keep === undefined) stream.close();
+            else keep(stream, result);
+            finish({ ok: true, info: result.info });
+          },
         },
-      });
+      );
     });
     abandon = () => dialling.cancel();
   }

@@ -344,7 +344,8 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     } else {
       if (this.#wasAlone) {
         this.#hasNews = true;
-        this.#syncDelay = Math.min(newsIntervalMs, pullIntervalMs);
+        // Who has just been told of many has little to learn yet.
+        this.#syncDelay = Math.min(Math.max(newsIntervalMs, this.#gapOf(newsIntervalMs) / 2), pullIntervalMs);
         this.#timers.set("sync", this.#nextTick(this.#syncDelay));
       }
       if (this.#hasNews) this.#soon("heartbeat", this.#lastHeartbeat, this.#newsDelay, () => this.#sendHeartbeat());
