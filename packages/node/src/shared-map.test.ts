@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { info } from "../test/support/befriend.js";
 import { alive, channelName, Scene, sealed } from "../test/support/scene.js";
 import type { SharedChange, SharedMapView } from "./api.js";
+import { digestOf } from "./shared-map.js";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (value: Uint8Array | undefined) => value && new TextDecoder().decode(value);
@@ -350,6 +351,65 @@ describe("the gate of the shared map", () => {
     const b = await scene.node("b", { bootstrap: ["a:7051"] });
     await scene.run(3_000);
     expect(b.channel.shared.size).toBe(200);
+  });
+
+  test("14.6: refuses an author whom the policy of the channel does not let read", async () => {
+    const outsider = orgId("org2");
+    const { channel, peer, say } = await meetPeer(["shared-map"], {
+      wrap: (crypto) => ({
+        ...crypto,
+        verifyByChannel(id, identity, signature, payload) {
+          if (crypto.orgOf(identity) !== outsider) return crypto.verifyByChannel(id, identity, signature, payload);
+          return { ok: false, reason: "policy-not-satisfied", detail: "expected a reader" } as const;
+        },
+      }),
+    });
+    const author = createFakeCrypto({ org: outsider, name: "author", trust: scene.trust });
+    expect(await say(sealed(entryBy(author), author))).toEqual(["gate/policy-not-satisfied"]);
+    expect(await say(sealed(entryBy(peer.crypto), peer.crypto))).toEqual([]);
+    expect(channel.shared.size).toBe(1);
+  });
+
+  test("14.5, 14.6: judges what it asked for as what is pushed, and takes nothing else with it", async () => {
+    const { channel, node, peer, say } = await meetPeer(["shared-map"]);
+    const heard = async <T extends "hello" | "request">(type: T) => {
+      for (;;) {
+        const found = peer.heard.findLast((message) => message.type === type && message.pullType === "shared");
+        if (found !== undefined) return found as Extract<GossipMessage, { readonly type: T }>;
+        await scene.run(50);
+      }
+    };
+    const entries = [
+      entryBy(peer.crypto, { key: "good" }),
+      entryBy(peer.crypto, { key: "of another channel", channel: "other" }),
+      entryBy(peer.crypto, { key: "tagged otherwise", tag: "empty" }),
+    ];
+    const items = entries.map((entry) => ({ entry, envelope: sealed(entry, peer.crypto) }));
+    const { pullNonce } = await heard("hello");
+    const pull = { channel: channelName, pullType: "shared", pullNonce } as const;
+    const digests = items.map(({ entry, envelope }) => digestOf(entry, envelope));
+    await say(unsigned(digestMessage({ ...pull, digests })));
+    expect((await heard("request")).digests).toHaveLength(3);
+    const [good, foreign, tagged] = items.map(({ envelope }) => envelope);
+    const uninvited = sealed(entryBy(peer.crypto, { key: "uninvited" }), peer.crypto);
+    const data = [foreign, uninvited, tagged, good, good].flatMap((one) => one ?? []);
+    const before = node.drops.get("gate/invalid-field") ?? 0;
+    expect(await say(unsigned(updateMessage({ ...pull, data })))).toEqual(
+      expect.arrayContaining(["gate/invalid-field", "gate/unsolicited", "gate/repeated"]),
+    );
+    expect((node.drops.get("gate/invalid-field") ?? 0) - before).toBe(2);
+    expect(viewOf(channel.shared)).toEqual({ good: "v" });
+  });
+
+  test("answers hellos up to a rate", async () => {
+    const { channel, node, peer, to } = await meetPeer(["shared-map"], { config: { maxQuestionsPerSecond: 5 } });
+    await write(channel.shared.set("k", bytes("v")));
+    for (let pullNonce = 1n; pullNonce <= 20n; pullNonce++) {
+      peer.comm.send(to, unsigned(helloMessage({ channel: channelName, pullType: "shared", pullNonce })));
+    }
+    await scene.run(50);
+    expect(peer.heard.filter((message) => message.type === "digest" && message.pullType === "shared")).toHaveLength(5);
+    expect(node.drops.get("gate/too-often")).toBe(15);
   });
 
   test("unsolicited updates are dropped before anything in them is looked at", async () => {
