@@ -127,7 +127,7 @@ export function isOfOtherTrust(verdict: Verdict): boolean {
   return !verdict.ok && verdict.reason === "bad-block-signature";
 }
 
-export function isConfigBlock(data: Uint8Array): boolean {
+function isConfigBlock(data: Uint8Array): boolean {
   const block = readBlock(data);
   return block.ok && typeOf(block.value) === "config";
 }

@@ -12,7 +12,7 @@ import {
 import { attempt } from "./attempt.js";
 
 /** An identity, own or another's, that runs out within this is told of. */
-export const expiryWarningMs = 7 * 24 * 3_600_000;
+const expiryWarningMs = 7 * 24 * 3_600_000;
 
 /** What the life of identities has to do with the rest of the node. */
 export interface IdentityLifeOptions {

@@ -150,7 +150,7 @@ export function sealed(message: GossipMessage, crypto: FakeCrypto): Envelope {
 }
 
 /** When the clock of a scene starts, in nanoseconds since 1970: whoever began long before is doubted (4.58). */
-export const sceneStart = new VirtualClock().nowNanos();
+const sceneStart = new VirtualClock().nowNanos();
 
 /** An alive message of this identity, which it carries, at the endpoint that a scene gives to its name. */
 export function alive(
