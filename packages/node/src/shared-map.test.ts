@@ -185,7 +185,7 @@ const isOurs = (message: GossipMessage) =>
 
 describe("the shared map and builds without it", () => {
   test("14.2, 14.4: a peer whose handshake does not name it never gets an octet of it", async () => {
-    const { channel, peer } = await meetPeer([]);
+    const { channel, node, peer } = await meetPeer([]);
     expect(channel.members).toHaveLength(1);
     await write(channel.shared.set("k", bytes("v")));
     await scene.run(30_000);
@@ -193,6 +193,8 @@ describe("the shared map and builds without it", () => {
     await scene.run(30_000);
     expect(peer.heard.length).toBeGreaterThan(10);
     expect(peer.heard.filter(isOurs)).toEqual([]);
+    // Nor was any queued for it, to be dropped at the last moment.
+    expect([...node.drops.keys()].filter((reason) => reason.includes("not-understood"))).toEqual([]);
   });
 
   test("14.4: one whose handshake names it does", async () => {
