@@ -213,7 +213,7 @@ const weights: Readonly<Partial<Record<MessageType, number>>> = {
   data: 4,
   hello: 2,
   leadership: 8,
-  "membership-request": 2,
+  "membership-request": 2.5,
   "private-data": 2.5,
   "private-data-request": 2.5,
   "shared-entry": 16,

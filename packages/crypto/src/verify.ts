@@ -17,6 +17,11 @@ export type Verification<M extends GossipMessage> = { readonly ok: true; readonl
 /** What verifying needs of a `MessageCryptoService`. */
 export type Verifier = Pick<MessageCryptoService, "verify">;
 
+export interface VerifyOptions {
+  /** The very same secret was found to be by this identity before, and is not looked at again. @default false */
+  readonly isSecretKnown?: boolean;
+}
+
 /** Whether messages of this kind are signed by their author. */
 export function isSignedKind(message: GossipMessage): message is SignedMessage {
   switch (message.type) {
@@ -45,19 +50,25 @@ export function verifyMessage<M extends GossipMessage>(
   envelope: Envelope,
   identity: Uint8Array,
   crypto: Verifier,
+  options: VerifyOptions = {},
 ): MaybePromise<Verification<M>> {
-  return whenDone(verifyEnvelope(envelope, identity, crypto), (verdict): Verification<M> => {
+  return whenDone(verifyEnvelope(envelope, identity, crypto, options), (verdict): Verification<M> => {
     return verdict.ok ? { ok: true, verified: markVerified(message, envelope) } : verdict;
   });
 }
 
 /** As `verifyMessage`, of the bytes alone. The order of the checks is that of page 01 §3.5. */
-export function verifyEnvelope(envelope: Envelope, identity: Uint8Array, crypto: Verifier): MaybePromise<Verdict> {
+export function verifyEnvelope(
+  envelope: Envelope,
+  identity: Uint8Array,
+  crypto: Verifier,
+  { isSecretKnown = false }: VerifyOptions = {},
+): MaybePromise<Verdict> {
   const { payload, signature, secret } = envelope;
   const missing = missingPart(payload, signature, "envelope");
   if (missing !== undefined) return missing;
   return whenDone(crypto.verify(identity, signature, payload), (verdict): MaybePromise<Verdict> => {
-    if (!verdict.ok || secret === undefined) return verdict;
+    if (!verdict.ok || secret === undefined || isSecretKnown) return verdict;
     const missing = missingPart(secret.payload, secret.signature, "secret envelope");
     return missing ?? crypto.verify(identity, secret.signature, secret.payload);
   });

@@ -350,12 +350,25 @@ describe("Discovery beats", () => {
     peers.push("alice", 1n);
     const asked = timesOfAsking(40_000, peers, (ms) => {
       if (ms === 16_000) peers.push("bob", 1n);
-      if (ms !== 20_500) return;
+      // Longer after the last push than the next one takes.
+      if (ms !== 23_700) return;
       const newer = aliveOf("bob", { sequence: 2n, internalEndpoint: "bob:7051" });
       peers.step({ type: "membership-response", from: alice, nonce: 0n, alive: [newer], dead: [] });
     });
     const hastened = [16_250, 16_750, 17_750, 19_750];
     expect(asked).toEqual([250, 750, 1_750, 3_750, 7_750, 15_750, ...hastened, 23_750, 27_750, 35_750]);
+  });
+
+  test("4.31: slows down when others told of somebody before the push came", () => {
+    const peers = setup({ config: { aliveExpirationTimeoutMs: 60_000 } });
+    peers.push("alice", 1n);
+    const asked = timesOfAsking(40_000, peers, (ms) => {
+      if (ms === 19_000) peers.push("alice", 2n);
+      if (ms !== 23_700) return;
+      const newer = aliveOf("alice", { sequence: 3n, internalEndpoint: "alice:7051" });
+      peers.step({ type: "membership-response", from: alice, nonce: 0n, alive: [newer], dead: [] });
+    });
+    expect(asked).toEqual([250, 750, 1_750, 3_750, 7_750, 15_750, 31_750]);
   });
 
   test("4.31: asks soon again when somebody goes", () => {
@@ -819,5 +832,66 @@ describe("Discovery checks what its caller gives", () => {
     const [heartbeat] = ofType(push("alice", 1n), "send-alive");
     const message = heartbeat && decodeMessage(verifiedAlive(heartbeat.self).envelope.payload);
     expect(message).toMatchObject({ type: "alive", member: { pkiId: self, endpoint: "self.external:7051" } });
+  });
+});
+
+describe("Discovery in a large network", () => {
+  const names = Array.from({ length: 12 }, (_, index) => `peer${index}`);
+  const young = (name: string, sequence = 1n) =>
+    aliveOf(name, { sequence, internalEndpoint: `${name}:7051`, identity: Uint8Array.of(1) });
+  /** Told of by their own pushes, `everyMs` apart; which of them were passed on. */
+  function arrive({ step, pass }: ReturnType<typeof setup>, everyMs: number, make = young): readonly string[] {
+    return names.filter((name) => {
+      const outputs = step({ type: "alive", from: bob, alive: make(name) });
+      pass(everyMs);
+      return ofType(outputs, "forward-alive").length > 0;
+    });
+  }
+
+  test("4.59: eight that were just started are a crowd, and who comes up then is not passed on before its next heartbeat", () => {
+    const peers = setup();
+    expect(arrive(peers, 100)).toEqual(names.slice(0, 7));
+    const next = aliveOf("peer11", { sequence: 2n, internalEndpoint: "peer11:7051" });
+    expect(peers.only("forward-alive", { type: "alive", from: bob, alive: next })).toHaveLength(1);
+  });
+
+  test("4.59: there is no crowd of members that were started long ago, or one after the other", () => {
+    expect(arrive(setup(), 100, (name) => aliveOf(name, { internalEndpoint: `${name}:7051` }))).toEqual(names);
+    expect(arrive(setup(), 1_000)).toEqual(names);
+    expect(arrive(setup({ config: { newsIntervalMs: Number.POSITIVE_INFINITY } }), 100)).toEqual(names);
+  });
+
+  test("4.59: who was alone and meets a crowd says no more of itself than the crowd asks for", () => {
+    const peers = setup();
+    peers.step({ type: "connect", endpoint: "bob:7051", role: "bootstrap" });
+    const request = peers.only("request-membership", {
+      type: "identified",
+      endpoint: "bob:7051",
+      pkiId: bob,
+      sameOrg: true,
+    });
+    const nonce = request[0]?.nonce ?? 0n;
+    const alive = names.map((name) => young(name));
+    const outputs = peers.step({ type: "membership-response", from: bob, nonce, alive, dead: [] });
+    expect(ofType(outputs, "member-up")).toHaveLength(names.length);
+    expect(ofType([...outputs, ...peers.pass(4_000)], "send-alive")).toEqual([]);
+    expect(ofType(peers.pass(1_500), "send-alive")).toHaveLength(1);
+  });
+
+  test("4.60: among more than eight members, pushes may wait for others: heartbeats longer than news", () => {
+    const peers = setup();
+    const waitOf = (name: string, sequence: bigint) => {
+      const alive = aliveOf(name, { sequence, internalEndpoint: `${name}:7051` });
+      return peers.only("forward-alive", { type: "alive", from: bob, alive })[0]?.waitMs;
+    };
+    expect(names.slice(0, 10).map((name) => waitOf(name, 1n))).toEqual([...Array(8).fill(0), 125, 125]);
+    expect(waitOf("peer0", 2n)).toBe(1_000);
+    expect(ofType(peers.pass(20_000), "send-alive").at(-1)?.waitMs).toBe(1_000);
+  });
+
+  test("4.60: by the clock, nothing waits", () => {
+    const peers = setup({ config: { newsIntervalMs: Number.POSITIVE_INFINITY } });
+    const outputs = names.flatMap((name) => peers.push(name, 1n));
+    expect(new Set(ofType(outputs, "forward-alive").map(({ waitMs }) => waitMs))).toEqual(new Set([0]));
   });
 });

@@ -46,7 +46,7 @@
  */
 
 import type { Verified } from "@gossip/crypto";
-import { type AliveMessage, type Member, type PkiId, readInternalEndpoint } from "@gossip/proto";
+import { type AliveMessage, type Envelope, type Member, type PkiId, readInternalEndpoint } from "@gossip/proto";
 import { fraction, type Machine, type Millis, type Random, Timers, unreachable, type Wake } from "@gossip/runtime";
 import { type DiscoveryConfig, resolveDiscoveryConfig } from "./config.js";
 import { Contacts, type ContactTimer } from "./contacts.js";
@@ -89,6 +89,13 @@ export interface DiscoveryOptions {
 
 /** Members up to which news travels at `newsIntervalMs`; beyond, the pace falls as the cost of a heartbeat rises. */
 const smallNetwork = 8;
+/** How long a push may wait for company: news, as a part of `newsIntervalMs`; heartbeats, of their period. */
+const newsPatience = 0.5;
+const heartbeatPatience = 0.2;
+/** Members started within one heartbeat period that make a crowd. */
+const crowd = 8;
+/** Heartbeat periods without a push after which it will not come any more. */
+const missedPeriods = 1.5;
 /** Part of the members that pushes do not reach each time, by chance. */
 const fewRefreshed = 0.25;
 
@@ -121,8 +128,10 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
   #newsDelay: Millis;
   /** Distance to the next sync round: short at first, when every round brings news. */
   #syncDelay: Millis;
-  /** Members whose newer message came by a response since the last round, and not by a push. */
+  /** Members of whom a response told more since the last round, when no push had come for longer than one takes. */
   #refreshed = 0;
+  /** When the last members came up that had just been started, newest last; as many as make a crowd. */
+  readonly #arrivals: Millis[] = [];
   #wasAlone = true;
   #hasNews = false;
   #wantsSync = false;
@@ -236,16 +245,24 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
       return this.#turn.drop("too-old", from);
     }
     // Compared again here, for time has passed since `wants` while the signature was checked (page 04 §16).
+    const lastSeen = this.#table.get(message.member.pkiId)?.lastSeen ?? this.#turn.now;
     const applied = this.#table.apply(alive, path, from, this.#turn.now);
     if (typeof applied === "string") return this.#turn.drop(applied, from);
     const { change, member, forward, evicted } = applied;
     if (evicted !== undefined) this.#turn.say({ type: "member-forgotten", pkiId: evicted, cause: "evicted" });
-    if (change === "learned" || change === "resurrected") this.#memberUp(member, change);
-    else if (change === "updated") this.#turn.say({ type: "member-updated", member });
+    if (change === "learned" || change === "resurrected") {
+      // Only who was just started shows its identity.
+      if (message.identity.length > 0) this.#onArrival();
+      this.#memberUp(member, change);
+    } else if (change === "updated") this.#turn.say({ type: "member-updated", member });
     else if (change === "reported") this.#turn.say({ type: "member-down", member, cause: "reported" });
-    if (change === "refreshed" && path === "alive-entry") this.#refreshed++;
+    const isMissed = this.#turn.now - lastSeen > this.#config.aliveTimeIntervalMs * missedPeriods;
+    if (change === "refreshed" && path === "alive-entry" && isMissed) this.#refreshed++;
     if (change !== "none" && change !== "refreshed") this.#successions.check(member);
-    if (forward) this.#turn.say({ type: "forward-alive", alive, except: from });
+    if (forward && !(change === "learned" && this.#isCrowded)) {
+      const waitMs = this.#patience(change !== "none" && change !== "refreshed");
+      this.#turn.say({ type: "forward-alive", alive, except: from, waitMs });
+    }
   }
 
   #memberUp(member: DiscoveryMember, cause: MemberUp["cause"]): void {
@@ -254,6 +271,23 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     if (this.#table.aliveCount <= smallNetwork) this.#hasNews = true;
     this.#hastenSync();
     this.#contacts.onMemberUp(member);
+  }
+
+  #onArrival(): void {
+    this.#arrivals.push(this.#turn.now);
+    if (this.#arrivals.length > crowd) this.#arrivals.shift();
+  }
+
+  /**
+   * Whether many have just been started. They all ask for views, by which each learns of many at once; if each were told of
+   * each by pushes, those whom all contact first would be kept from answering.
+   */
+  get #isCrowded(): boolean {
+    const { aliveTimeIntervalMs, newsIntervalMs } = this.#config;
+    const [first] = this.#arrivals;
+    if (newsIntervalMs === Number.POSITIVE_INFINITY || first === undefined || this.#arrivals.length < crowd)
+      return false;
+    return this.#turn.now - first < aliveTimeIntervalMs;
   }
 
   #onMembershipRequest(request: MembershipRequested): void {
@@ -343,7 +377,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
       if (!this.#wasAlone) this.#contacts.onAlone();
     } else {
       if (this.#wasAlone) {
-        this.#hasNews = true;
+        this.#hasNews = !this.#isCrowded;
         // Who has just been told of many has little to learn yet.
         this.#syncDelay = Math.min(Math.max(newsIntervalMs, this.#gapOf(newsIntervalMs) / 2), pullIntervalMs);
         this.#timers.set("sync", this.#nextTick(this.#syncDelay));
@@ -400,11 +434,22 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
 
   #sendHeartbeat(): void {
     const { aliveTimeIntervalMs, newsIntervalMs } = this.#config;
+    const isFirst = this.#lastHeartbeat === Number.NEGATIVE_INFINITY;
     const isEarly = this.#turn.now < this.#lastHeartbeat + aliveTimeIntervalMs;
     this.#newsDelay = isEarly ? Math.min(2 * this.#newsDelay, aliveTimeIntervalMs) : newsIntervalMs;
     this.#lastHeartbeat = this.#turn.now;
     this.#timers.set("heartbeat", this.#turn.now + aliveTimeIntervalMs);
-    this.#turn.say({ type: "send-alive", self: this.#own.next() });
+    this.#turn.say({ type: "send-alive", self: this.#own.next(), waitMs: this.#patience(isEarly || isFirst) });
+  }
+
+  /**
+   * How long a push may wait for company: in a large network somebody is heard of all the time, and each burst wakes those
+   * who get it. Nobody waits for a heartbeat that says nothing new; the clock is far slower than this.
+   */
+  #patience(isNews: boolean): Millis {
+    const { newsIntervalMs, aliveTimeIntervalMs } = this.#config;
+    if (newsIntervalMs === Number.POSITIVE_INFINITY || this.#table.aliveCount <= smallNetwork) return 0;
+    return isNews ? newsIntervalMs * newsPatience : aliveTimeIntervalMs * heartbeatPatience;
   }
 
   #sync(): void {
@@ -456,6 +501,11 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
   /** Members that fell silent and are not forgotten. */
   get deadMembers(): readonly DiscoveryMember[] {
     return this.#table.dead;
+  }
+
+  /** The newest alive message that is held of a member, as it was verified; with its secret if that ever came. */
+  envelopeOf(pkiId: PkiId): Envelope | undefined {
+    return this.#table.envelopeOf(pkiId);
   }
 
   /** A member, alive or dead; `undefined` when unknown, forgotten or self. */

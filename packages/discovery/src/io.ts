@@ -150,6 +150,8 @@ export interface RequestTarget extends PeerAddress {
 export interface SendAlive {
   readonly type: "send-alive";
   readonly self: SelfRecord;
+  /** How long it may wait for others to share a burst with. */
+  readonly waitMs: Millis;
 }
 
 /** Hand to the emitter, for everybody but the peer it came from. */
@@ -157,6 +159,8 @@ export interface ForwardAlive {
   readonly type: "forward-alive";
   readonly alive: Verified<AliveMessage>;
   readonly except: PkiId;
+  /** How long it may wait for others to share a burst with. */
+  readonly waitMs: Millis;
 }
 
 /** Sign `self` once and send a membership request to each receiver. */

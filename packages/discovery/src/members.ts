@@ -114,6 +114,11 @@ export class MemberTable {
     return this.#entries.get(pkiId)?.member;
   }
 
+  /** The newest message of a member, with its secret if that ever came. */
+  envelopeOf(pkiId: PkiId): Envelope | undefined {
+    return this.#entries.get(pkiId)?.envelope;
+  }
+
   /** Whether nothing is held of it, not even that it was forgotten. */
   isStranger(pkiId: PkiId): boolean {
     return !this.#entries.has(pkiId) && !this.#tombstones.has(pkiId);

@@ -313,6 +313,63 @@ describe("ChannelGossip", () => {
       expect(types([6250, 6500, 7500].flatMap((now) => machine.step(wake, now)))).toEqual(["request"]);
     });
 
+    const crowd = Array.from({ length: 12 }, (_, index) => pkiId(`a${index.toString(16)}`));
+    const inCrowd = (size: number, overrides: Partial<ChannelGossipOptions["config"]> = {}) => {
+      const scene = setUp({ maxMembers: 50, ...overrides }, [], [own]);
+      start(scene.machine);
+      for (const one of crowd.slice(0, size)) {
+        orgs.set(one, orgId("A"));
+        scene.alive.add(one);
+        scene.known.add(one);
+        scene.machine.step({ type: "member-up", pkiId: one }, 100);
+      }
+      return scene;
+    };
+    const pushed = ({ machine }: Setup, one: PkiId, sequence: bigint) =>
+      types(machine.step({ type: "state-info", info: info(one, sequence), from: own }, 200));
+
+    test("7.39: in a crowd the first state info of each is not passed on, the next one is", () => {
+      const scene = inCrowd(9);
+      expect(pushed(scene, crowd[0] as PkiId, 1n)).toEqual(["peers-changed"]);
+      expect(pushed(scene, crowd[0] as PkiId, 2n)).toEqual(["forward", "peers-changed"]);
+      expect(pushed(inCrowd(8), crowd[0] as PkiId, 1n)).toEqual(["forward", "peers-changed"]);
+    });
+
+    test("7.39: in a crowd who was alone tells those that need no dial, and no others", () => {
+      const { machine, alive } = setUp({ maxMembers: 50 }, [], [own]);
+      alive.clear();
+      start(machine);
+      for (const one of [own, ...crowd]) {
+        orgs.set(one, orgId("A"));
+        alive.add(one);
+        machine.step({ type: "member-up", pkiId: one }, 1000);
+      }
+      expect(machine.step(wake, 1250)).toMatchObject([{ type: "tell", to: [own] }]);
+    });
+
+    test("7.39: in a crowd questions are rarer in proportion, from the second on", () => {
+      const { machine } = inCrowd(12, { requestStateInfoIntervalMs: 60_000, maxMembers: 100 });
+      const asked: number[] = [];
+      while (machine.deadline < 5_000) {
+        const now = machine.deadline;
+        if (types(machine.step(wake, now)).includes("request")) asked.push(now);
+      }
+      expect(asked).toEqual([600, 1600, 3600]);
+    });
+
+    test("7.40: in a channel of more than eight, state infos may wait for others", () => {
+      const scene = inCrowd(12);
+      const waits = [...crowd, ...crowd].map((one, at) =>
+        scene.machine
+          .step({ type: "state-info", info: info(one, BigInt(at + 1)), from: own }, 200)
+          .flatMap((output) => (output.type === "forward" ? [output.waitMs] : [])),
+      );
+      expect(new Set(waits.slice(12).flat())).toEqual(new Set([125]));
+      expect(sign(scene.machine, scene.machine.step({ type: "height", height: 2n }, 9_000), 9_000)).toMatchObject([
+        { type: "publish", waitMs: 125 },
+      ]);
+    });
+
     test("7.22: members that come and go do not make it publish", () => {
       const { machine } = setUp({}, [hidden], [own]);
       start(machine);

@@ -113,8 +113,9 @@ export type ChannelGossipInput =
 
 export type ChannelGossipOutput =
   | { readonly type: "sign"; readonly time: PeerTime; readonly properties: Properties }
-  | { readonly type: "publish"; readonly info: Verified<StateInfo> }
-  | { readonly type: "forward"; readonly info: Verified<StateInfo>; readonly except: PkiId }
+  /** Both may wait so long for others to share a burst with. */
+  | { readonly type: "publish"; readonly info: Verified<StateInfo>; readonly waitMs: Millis }
+  | { readonly type: "forward"; readonly info: Verified<StateInfo>; readonly except: PkiId; readonly waitMs: Millis }
   /** Send our state info to these, and to nobody else. */
   | { readonly type: "tell"; readonly info: Verified<StateInfo>; readonly to: readonly PkiId[] }
   | { readonly type: "request"; readonly to: readonly PkiId[] }
@@ -144,6 +145,11 @@ const maxQuestions = 4;
  * asks those whose state infos say that they have it, so these must not lag far behind.
  */
 const longestGap = 0.25;
+
+/** Members of a channel up to which state infos wait for nobody. */
+const smallChannel = 8;
+/** How long a state info may wait for others, as a part of `minPublishGapMs`. */
+const patience = 0.5;
 
 /** A member that came up, and what was held of it then, from before it went. */
 interface Lacking {
@@ -266,9 +272,11 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
   }
 
   #onStateInfo(info: Verified<StateInfo>, from: PkiId): readonly ChannelGossipOutput[] {
+    const isFirst = this.#infos.get(info.message.pkiId) === undefined;
     const refused = this.#store(info);
     if (refused !== undefined) return [{ type: "dropped", reason: refused, from }];
-    return [{ type: "forward", info, except: from }, { type: "peers-changed" }];
+    if (isFirst && this.#isCrowded) return [{ type: "peers-changed" }];
+    return [{ type: "forward", info, except: from, waitMs: this.#patience }, { type: "peers-changed" }];
   }
 
   #onSnapshot(elements: readonly Verified<StateInfo>[], from: PkiId, now: Millis): readonly ChannelGossipOutput[] {
@@ -325,7 +333,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     // Otherwise the height has grown while the signature was made, and the next publication is due already.
     this.#isClean = properties.ledgerHeight === this.#height;
     if (this.#isClean && !this.#isByClock) this.#timers.clear("publish");
-    return [{ type: "publish", info }];
+    return [{ type: "publish", info, waitMs: this.#patience }];
   }
 
   #onMemberUp(pkiId: PkiId, now: Millis): readonly ChannelGossipOutput[] {
@@ -430,6 +438,22 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     return Math.min(minPublishGapMs, publishStateInfoIntervalMs);
   }
 
+  /** So many came up of whom we lack a state info: all of them ask for those of all, and are not told of each by each. */
+  get #isCrowded(): boolean {
+    return this.#lacking.size > smallChannel;
+  }
+
+  /** Longer where there are many who ask. */
+  get #shortestAskDelay(): Millis {
+    return 2 * this.#options.config.minPublishGapMs * Math.max(1, this.#lacking.size / (2 * smallChannel));
+  }
+
+  /** In a large channel somebody publishes all the time, and each burst wakes those who get it. */
+  get #patience(): Millis {
+    if (this.#isByClock || this.#infos.size <= smallChannel) return 0;
+    return this.#options.config.minPublishGapMs * patience;
+  }
+
   #publish(now: Millis): readonly ChannelGossipOutput[] {
     // Until it is signed, which may fail.
     this.#timers.set("publish", now + this.#options.config.publishStateInfoIntervalMs);
@@ -467,14 +491,14 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     const info = this.#own;
     if (info === undefined) return [];
     const outputs: ChannelGossipOutput[] = to.length > 0 ? [{ type: "tell", info, to }] : [];
-    if (this.#isUnheard) outputs.push({ type: "publish", info });
+    if (this.#isUnheard && !this.#isCrowded) outputs.push({ type: "publish", info, waitMs: this.#patience });
     this.#isUnheard = false;
     return outputs;
   }
 
   /** Asks some members for the state infos that are lacking, and again after twice the time. */
   #ask(now: Millis): readonly ChannelGossipOutput[] {
-    const { membership, random, config } = this.#options;
+    const { membership, random } = this.#options;
     const candidates = this.#candidates();
     const alive = new Set(candidates);
     let isLacking = false;
@@ -486,7 +510,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
       else this.#lacking.delete(pkiId);
       isLacking ||= isMissing;
     }
-    this.#askDelay = isLacking ? 2 * this.#askDelay : 2 * config.minPublishGapMs;
+    this.#askDelay = isLacking ? 2 * this.#askDelay : this.#shortestAskDelay;
     if (this.#lacking.size > 0) this.#timers.set("ask", now + this.#askDelay);
     if (!isLacking) return [];
     return [

@@ -330,9 +330,9 @@ export class ChannelShell implements Channel, RoutableChannel {
       case "left":
         return this.#onLeft();
       case "publish":
-        return this.#around.emit(stateInfoEmission(this.id, output.info, undefined));
+        return this.#around.emit(stateInfoEmission(this.id, output.info, undefined, output.waitMs));
       case "forward":
-        return this.#around.emit(stateInfoEmission(this.id, output.info, output.except));
+        return this.#around.emit(stateInfoEmission(this.id, output.info, output.except, output.waitMs));
       case "tell":
         for (const to of output.to) this.#send(to, output.info.envelope, "control");
         return;

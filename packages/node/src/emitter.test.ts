@@ -6,6 +6,7 @@ import { Emitter, type EmitterConfig } from "./emitter.js";
 interface Word {
   readonly key: string | undefined;
   readonly word: string;
+  readonly waitMs?: number;
 }
 
 const defaults: EmitterConfig = { iterations: 1, burstSize: 10, burstLatencyMs: 10, maxElements: 100 };
@@ -109,6 +110,32 @@ describe("Emitter", () => {
       [1, word("c")],
     ]);
     expect(seen).toEqual(["0 emit: a b", "10 emit: a b c", "20 emit: c"]);
+  });
+
+  test("6.17: what may wait waits, and goes with what may not", () => {
+    const patient = (text: string) => ({ ...word(text), waitMs: 500 });
+    expect(play({}, [[0, patient("a")]]).seen).toEqual(["500 emit: a"]);
+    expect(
+      play({}, [
+        [0, patient("a")],
+        [100, word("b")],
+        [105, patient("c")],
+        [200, patient("d")],
+      ]).seen,
+    ).toEqual(["110 emit: a b c", "700 emit: d"]);
+  });
+
+  test("6.17: what may wait does not fill a burst, also when it takes the place of something else", () => {
+    const patient = (text: string, key?: string) => ({ ...word(text, key), waitMs: 500 });
+    const { seen } = play({ burstSize: 2 }, [
+      [0, patient("a")],
+      [0, patient("b")],
+      [1, word("old", "k")],
+      [2, patient("new", "k")],
+      [3, word("c")],
+      [4, word("d")],
+    ]);
+    expect(seen).toEqual(["4 emit: a b new c d"]);
   });
 
   test("6.6: no iterations mean no push, and it says so", () => {

@@ -5,7 +5,8 @@
  * shares one choice of peers, and a message may be emitted more than once, each time to other peers.
  *
  * States: empty, or holding elements with the rounds each has left. An `add` that brings the number of elements not yet
- * emitted to `burstSize` emits at once; otherwise the burst latency, counted from the first element, does.
+ * emitted to `burstSize` emits at once; otherwise the burst latency, counted from the first element, does. Elements that may
+ * wait longer go with those that may not.
  *
  * Invariants: an element is emitted exactly `iterations` times unless a newer one with its key replaces it; order of
  * arrival is kept in every burst; at most `maxElements` are held.
@@ -30,6 +31,8 @@ export interface EmitterConfig {
 export interface Keyed {
   /** Elements with equal keys supersede each other; `undefined` supersedes nothing. */
   readonly key: string | undefined;
+  /** How long it may wait for others to share a burst with; such elements do not fill one. Default: the burst latency. */
+  readonly waitMs?: Millis | undefined;
 }
 
 export interface EmitterInput<T extends Keyed> {
@@ -77,13 +80,12 @@ export class Emitter<T extends Keyed> implements Machine<EmitterInput<T>, Emitte
     if (element.key !== undefined) {
       const before = this.#held.findIndex((held) => held.element.key === element.key);
       const superseded = before < 0 ? undefined : this.#held.splice(before, 1)[0];
-      if (superseded?.left === iterations) this.#fresh--;
+      if (superseded?.left === iterations && isUrgent(superseded.element)) this.#fresh--;
     }
     if (this.#held.length >= maxElements) return [{ type: "dropped", reason: "emitter-full", element }];
     this.#held.push({ element, left: iterations });
-    this.#fresh++;
-    if (this.#fresh >= burstSize) return this.#emit(now);
-    if (this.#deadline === Number.POSITIVE_INFINITY) this.#deadline = now + burstLatencyMs;
+    if (isUrgent(element) && ++this.#fresh >= burstSize) return this.#emit(now);
+    this.#deadline = Math.min(this.#deadline, now + (element.waitMs ?? burstLatencyMs));
     return [];
   }
 
@@ -97,4 +99,8 @@ export class Emitter<T extends Keyed> implements Machine<EmitterInput<T>, Emitte
       this.#held.length === 0 ? Number.POSITIVE_INFINITY : now + Math.max(this.#config.burstLatencyMs, 1);
     return elements.length === 0 ? [] : [{ type: "emit", elements }];
   }
+}
+
+function isUrgent({ waitMs }: Keyed): boolean {
+  return waitMs === undefined;
 }

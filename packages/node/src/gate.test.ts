@@ -1,6 +1,6 @@
-import { channelMac, unsigned } from "@gossip/crypto";
+import { channelMac, sealSecret, unsigned } from "@gossip/crypto";
 import { createFakeCrypto, type FakeCrypto, makeFakeBlock } from "@gossip/crypto/testing";
-import { type PkiId, pkiIdToBytes } from "@gossip/proto";
+import { type Envelope, type PkiId, pkiIdToBytes, type SecretEnvelope } from "@gossip/proto";
 import {
   dataMessage,
   digestMessage,
@@ -74,6 +74,32 @@ describe("what one message can cost", () => {
     const entries = repeat(many, (index) => sealed(alive(crypto, BigInt(index + 2)), crypto));
     await scene.run(500);
     expect((await costOf(membershipResponse({ alive: entries }))).signatures).toBe(1);
+  });
+
+  test("4.61: what is held byte for byte is not verified again, nor is a secret that is; but the identity is judged", async () => {
+    const { checks, costOf, say } = await befriend(scene);
+    const other = createFakeCrypto({ org: "org1", name: "other", trust: scene.trust });
+    const secret = sealSecret("other:7051", other) as SecretEnvelope;
+    const told = (sequence: bigint) => ({ ...sealed(alive(other, sequence), other), secret });
+    const tell = (sequence: bigint) => costOf(membershipResponse({ alive: [told(sequence)] }));
+    const push = async (envelope: Envelope) => {
+      const before = checks.signatures;
+      return { drops: await say(envelope), signatures: checks.signatures - before };
+    };
+    await scene.run(500);
+    expect((await tell(1n)).signatures).toBe(2);
+    expect(await push(told(1n))).toEqual({ drops: [], signatures: 0 });
+    expect(await push(told(2n))).toEqual({ drops: [], signatures: 1 });
+    await scene.run(500);
+    expect((await tell(3n)).signatures).toBe(1);
+    expect(await push({ ...told(3n), signature: forgedSignature })).toEqual({
+      drops: ["gate/bad-signature"],
+      signatures: 1,
+    });
+    const forgedSecret = { ...secret, signature: forgedSignature };
+    expect((await push({ ...told(4n), secret: forgedSecret })).drops).toEqual(["gate/bad-signature"]);
+    scene.trust.revoke(other.identity);
+    expect(await push(told(3n))).toEqual({ drops: ["gate/revoked-identity"], signatures: 0 });
   });
 
   test("7.10: of a membership response no more entries are read than the configuration says", async () => {

@@ -190,7 +190,7 @@ export class Gate {
     if (isNew && !this.#checks.mayCheck(from, `identity of ${pkiId}`)) return "dropped";
     return whenDone(this.#admit(pkiId, message.identity), (admitted): MaybePromise<Checked<AliveMessage>> => {
       if (!admitted.ok) return this.#checks.refuse(from, admitted, `alive message of ${pkiId}`);
-      return this.#checks.verify(message, envelope, pkiId, from);
+      return this.#checks.verify(message, envelope, pkiId, from, "pushed", discovery.envelopeOf(pkiId));
     });
   }
 

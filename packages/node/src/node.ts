@@ -13,6 +13,7 @@ import {
   type Clock,
   GossipError,
   type Logger,
+  type Millis,
   noMetrics,
   type Random,
   type Run,
@@ -224,7 +225,7 @@ class NodeShell implements GossipNode {
       toDiscovery: (input) => this.#discoveryRun.push(input),
       toPull: (input) => this.#pullRun.push(input),
       address: (pkiId) => this.#views.address(pkiId),
-      emitAlive: (alive, except) => this.#emitAlive(alive, except),
+      emitAlive: (alive, except, waitMs) => this.#emitAlive(alive, except, waitMs),
       identify: (endpoint) => this.#identify(endpoint),
       verifyEndpoint: (endpoint, older) => this.#verifyEndpoint(endpoint, older),
       onMemberUp: (member) => this.#onMemberUp(member),
@@ -522,9 +523,10 @@ class NodeShell implements GossipNode {
     });
   }
 
-  #emitAlive(alive: Verified<AliveMessage>, except: PkiId | undefined): void {
+  #emitAlive(alive: Verified<AliveMessage>, except: PkiId | undefined, waitMs: Millis): void {
     const { message, envelope } = alive;
-    const element: Emission = { key: `alive ${message.member.pkiId}`, message, envelope, channel: "", except };
+    const key = `alive ${message.member.pkiId}`;
+    const element: Emission = { key, message, envelope, channel: "", except, waitMs: waitMs || undefined };
     this.#emitterRun.push({ type: "add", element });
   }
 }

@@ -3,7 +3,7 @@ import type { Verified } from "@gossip/crypto";
 import type { ContactChanged, DiscoveryInput, DiscoveryMember, DiscoveryOutput, MemberDown } from "@gossip/discovery";
 import type { AliveMessage, Envelope, PkiId } from "@gossip/proto";
 import type { ItemStore, PullInput, PullOutput } from "@gossip/pull";
-import { whenDone } from "@gossip/runtime";
+import { type Millis, whenDone } from "@gossip/runtime";
 import type { EmitterOutput } from "./emitter.js";
 import type { Exit } from "./exit.js";
 import { type Emission, type RoutingView, routeBurst, withoutSecret } from "./routing.js";
@@ -23,7 +23,7 @@ export interface Routed {
   toPull(input: PullInput<Envelope>): void;
   /** Where a member is dialled; an existing connection is used whatever this says. */
   address(pkiId: PkiId): RemotePeer;
-  emitAlive(alive: Verified<AliveMessage>, except: PkiId | undefined): void;
+  emitAlive(alive: Verified<AliveMessage>, except: PkiId | undefined, waitMs: Millis): void;
   identify(endpoint: string): void;
   verifyEndpoint(endpoint: string, older: readonly PkiId[]): void;
   onMemberUp(member: DiscoveryMember): void;
@@ -40,8 +40,9 @@ export function makeTables(node: Routed) {
   const { comm, exit, identityItems, routing, toDiscovery, address, count } = node;
 
   const discovery: Table<DiscoveryOutput> = {
-    "send-alive": ({ self }) => whenDone(exit.alive(self), (alive) => alive && node.emitAlive(alive, undefined)),
-    "forward-alive": ({ alive, except }) => node.emitAlive(alive, except),
+    "send-alive": ({ self, waitMs }) =>
+      whenDone(exit.alive(self), (alive) => alive && node.emitAlive(alive, undefined, waitMs)),
+    "forward-alive": ({ alive, except, waitMs }) => node.emitAlive(alive, except, waitMs),
     "request-membership": ({ self, nonce, to: targets }) =>
       whenDone(exit.alive(self), (own) => {
         if (own === undefined) return;

@@ -187,6 +187,17 @@ describe("routing prefers whom it needs not dial", () => {
     }
   });
 
+  test("6.18: alive messages and state infos of one burst go to the same peers, and each burst to others", () => {
+    const burst = [emission(alive(c1, "c1:1")), emission(alive(c1, "c1:2")), emission(stateInfo({ pkiId: c1 }))];
+    const ofSelf = [emission(alive(self, "s:1")), emission(alive(self, "s:2"))];
+    const random = seededRandom(3);
+    const drawn = Array.from({ length: 30 }, () => targets(ofSelf, { random, fanOut: 2 }));
+    for (const [one, same, two, again] of drawn) expect([one, two]).toEqual([same, again]);
+    expect(new Set(drawn.flat())).toEqual(new Set([a1, a2, a3, b1, b2, b3, c1]));
+    // Who may not have one of them makes room for the next in order.
+    expect(routeBurst(burst, view({ fanOut: 2 })).every(({ to }) => to !== c1)).toBe(true);
+  });
+
   test("6.16: a peer is dialled when nobody who is connected may be told", () => {
     expect(targets([emission(alive(self, ""))], { ...linkedTo(b1, b2, c1), fanOut: 3 })).toEqual([a1, a2, a3]);
   });

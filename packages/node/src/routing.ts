@@ -6,7 +6,7 @@
 
 import type { Verified } from "@gossip/crypto";
 import type { AliveMessage, DataMessage, Envelope, LeadershipMessage, OrgId, PkiId, StateInfo } from "@gossip/proto";
-import { type Random, samplePreferring, unreachable } from "@gossip/runtime";
+import { type Millis, type Random, sample, samplePreferring, unreachable } from "@gossip/runtime";
 import type { Keyed } from "./emitter.js";
 
 /** A message on its way to peers that are chosen at random. */
@@ -21,10 +21,15 @@ export interface Emission extends Keyed {
 }
 
 /** A state info on its way; a newer one of the same author and channel supersedes it. */
-export function stateInfoEmission(channel: string, info: Verified<StateInfo>, except: PkiId | undefined): Emission {
+export function stateInfoEmission(
+  channel: string,
+  info: Verified<StateInfo>,
+  except: PkiId | undefined,
+  waitMs: Millis = 0,
+): Emission {
   const { message, envelope } = info;
   const key = `state-info ${message.pkiId} ${Buffer.from(message.channelMac).toString("hex")}`;
-  return { key, message, envelope, channel, except };
+  return { key, message, envelope, channel, except, waitMs: waitMs || undefined };
 }
 
 /** One message for one peer. */
@@ -60,15 +65,22 @@ export interface RoutingView {
 
 /** What one burst is routed by. */
 interface BurstView extends RoutingView {
-  /** Those of `alive` that are connected, or about to be. */
-  readonly linked: readonly PkiId[];
+  /**
+   * Those of `alive` that are connected or about to be, and if they are too few some others, in an order of chance. All
+   * of the burst goes to the first that may have it, so that few peers get several messages at once and are woken once.
+   */
+  readonly first: readonly PkiId[];
+  /** As many are connected as a message goes to. */
+  readonly hasEnoughLinks: boolean;
 }
 
 /** Chooses peers for a burst. Order of the burst is kept towards every peer. */
 export function routeBurst(burst: readonly Emission[], source: RoutingView): readonly Delivery[] {
   // Members are listed once: a list of all of them for each message is what a large network would feel.
-  const { alive } = source;
-  const view: BurstView = { ...source, alive, linked: alive.filter(source.isLinked) };
+  const { alive, random, fanOut, isLinked } = source;
+  const linked = sample(random, alive, alive.length, isLinked);
+  const others = sample(random, alive, Math.max(fanOut - linked.length, 0), (pkiId) => !isLinked(pkiId));
+  const view: BurstView = { ...source, alive, first: [...linked, ...others], hasEnoughLinks: linked.length >= fanOut };
   const blockTargets = new Map<string, readonly PkiId[]>();
   return burst.flatMap((emission) => {
     switch (emission.message.type) {
@@ -127,7 +139,7 @@ function routeStateInfo(emission: Emission, { pkiId: subject }: StateInfo, view:
     channel !== undefined && view.isVisible(subject)
       ? (pkiId: PkiId) => channel.isOrgInChannel(pkiId)
       : (pkiId: PkiId) => view.orgOf(pkiId) === view.selfOrg;
-  return drawLinked(emission, view, (pkiId) => pkiId !== subject && isCandidate(pkiId)).map((to) => ({
+  return drawFirst(emission, view, (pkiId) => pkiId !== subject && isCandidate(pkiId)).map((to) => ({
     to,
     envelope: emission.envelope,
     lane: "control",
@@ -145,7 +157,7 @@ function routeAlive(emission: Emission, { member }: AliveMessage, view: BurstVie
     if (isOwn) return target === view.selfOrg || member.endpoint !== "";
     return (target === view.selfOrg || target === author) && view.isVisible(pkiId);
   };
-  return drawLinked(emission, view, isCandidate).map((to) => ({
+  return drawFirst(emission, view, isCandidate).map((to) => ({
     to,
     envelope: view.orgOf(to) === view.selfOrg ? emission.envelope : withoutSecret(emission.envelope),
     lane: "control",
@@ -153,12 +165,15 @@ function routeAlive(emission: Emission, { member }: AliveMessage, view: BurstVie
 }
 
 /**
- * As `draw`; but when enough peers are connected, nobody is dialled to make up for those of them that have the message
- * already. Views and state infos are compared by the clock too, so nobody depends on this one push.
+ * The first of the burst's peers that may have it. When enough peers are connected, nobody is dialled to make up for those of
+ * them that have the message already. Views and state infos are compared by the clock too, so nobody depends on this one push.
  */
-function drawLinked(emission: Emission, view: BurstView, isCandidate: (pkiId: PkiId) => boolean): readonly PkiId[] {
-  const drawn = view.linked.length < view.fanOut ? [] : draw(emission, { ...view, alive: view.linked }, isCandidate);
-  return drawn.length > 0 ? drawn : draw(emission, view, isCandidate);
+function drawFirst(emission: Emission, view: BurstView, isCandidate: (pkiId: PkiId) => boolean): readonly PkiId[] {
+  const isEligible = (pkiId: PkiId) => pkiId !== emission.except && isCandidate(pkiId);
+  const drawn = view.first.filter(isEligible).slice(0, view.fanOut);
+  if (drawn.length === view.fanOut || (drawn.length > 0 && view.hasEnoughLinks)) return drawn;
+  const others = draw(emission, view, (pkiId) => !drawn.includes(pkiId) && isCandidate(pkiId));
+  return [...drawn, ...others].slice(0, view.fanOut);
 }
 
 /** A dial costs far more than a message, so whoever is connected comes first; rounds that ask everybody in turn bring new connections. */

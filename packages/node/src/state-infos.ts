@@ -55,6 +55,10 @@ export class StateInfos {
     this.#count(held.org, -held.bytes);
   }
 
+  get size(): number {
+    return this.#held.size;
+  }
+
   keys(): Iterable<PkiId> {
     return this.#held.keys();
   }

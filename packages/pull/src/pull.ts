@@ -72,6 +72,11 @@ export interface PullOptions<Item> {
   peers(): readonly PullPeer[];
   readonly config?: Partial<PullConfig>;
   readonly random: Random;
+  /**
+   * Whoever has nothing for us says nothing, so silence is an answer too: rounds become rarer as if all had said that they hold
+   * what we hold, and nobody passes its turn for it. @default false, since a silent peer may also be one that is not heard
+   */
+  readonly isSilenceAnAnswer?: boolean;
 }
 
 /**
@@ -88,6 +93,7 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
   readonly #items: PullItems<Item>;
   readonly #peers: () => readonly PullPeer[];
   readonly #random: Random;
+  readonly #isSilenceAnAnswer: boolean;
 
   // As initiator.
   /** Oldest first, which is also the order of their ends. Their number is bounded by their distance, and with it all that
@@ -116,11 +122,12 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
   #outputs: PullOutput<Item>[] = [];
 
   /** @throws GossipError `invalid-config` naming what was expected and what came. */
-  constructor({ items, peers, config, random }: PullOptions<Item>) {
+  constructor({ items, peers, config, random, isSilenceAnAnswer = false }: PullOptions<Item>) {
     this.#config = resolvePullConfig(config);
     this.#items = items;
     this.#peers = peers;
     this.#random = random;
+    this.#isSilenceAnAnswer = isSilenceAnAnswer;
     this.#intervalMs = this.#config.pullIntervalMs;
     this.#hellos = new Hellos(this.#config);
     this.#refused = new BoundedMap({ maxEntries: this.#config.maxDigests, whenFull: "evict-oldest" });
@@ -308,7 +315,8 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
     const owedToTheEnd: string[] = [];
     for (const session of round.sessions) {
       const { peer, nonce, answered, isOverdue, owed } = session;
-      this.#partners.asked(peer.pkiId, !answered || isOverdue || owed.size > 0);
+      const isSilent = !answered && !this.#isSilenceAnAnswer;
+      this.#partners.asked(peer.pkiId, isSilent || isOverdue || owed.size > 0);
       this.#sessions.delete(sessionKey(peer.pkiId, nonce));
       owedToTheEnd.push(...this.#wants.end(session));
     }
@@ -324,7 +332,8 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
       this.#intervalMs = pullIntervalMs;
       const at = Math.max(this.#lastRoundAt + pullIntervalMs, this.#now);
       this.#nextRoundAt = Math.min(this.#nextRoundAt, at);
-    } else if (isComplete) this.#intervalMs = Math.min(2 * this.#intervalMs, maxPullIntervalMs);
+    } else if (isComplete || this.#isSilenceAnAnswer)
+      this.#intervalMs = Math.min(2 * this.#intervalMs, maxPullIntervalMs);
   }
 
   #isRefused(from: PkiId, key: string): boolean {

@@ -102,7 +102,14 @@ export class SharedMap implements Machine<SharedMapInput, SharedMapOutput> {
     this.#random = random;
     this.#startCounter = startCounter;
     this.#store = new EntryStore(this.#config);
-    this.#pull = new Pull<MapEntry>({ items: this.#items(), peers, random, ...(pull && { config: pull }) });
+    this.#pull = new Pull<MapEntry>({
+      items: this.#items(),
+      peers,
+      random,
+      // Who holds the same does not answer a hello.
+      isSilenceAnAnswer: true,
+      ...(pull && { config: pull }),
+    });
   }
 
   get deadline(): Millis {

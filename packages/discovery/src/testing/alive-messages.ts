@@ -21,20 +21,26 @@ export interface AliveOptions {
   /** Internal endpoint in the secret; without it there is no secret. */
   readonly internalEndpoint?: string;
   readonly metadata?: Uint8Array;
+  /** As whoever was just started shows it. @default none */
+  readonly identity?: Uint8Array;
 }
 
 /** A verified alive message of the member called `name`, incarnation and sequence 1 by default, signed by nobody. */
 export function aliveOf(name: string, options: AliveOptions = {}): Verified<AliveMessage> {
   const { incarnation = 1n, sequence = 1n, endpoint = "", internalEndpoint, metadata = new Uint8Array() } = options;
-  return verifiedAlive({
+  const self: SelfRecord = {
     member: { pkiId: pkiIdOf(name), endpoint, metadata },
     time: { incarnation, sequence },
     internalEndpoint: internalEndpoint ?? "",
-  });
+  };
+  return verifiedAlive(self, options.identity);
 }
 
 /** What the exit makes of an own record, but for the signatures. */
-export function verifiedAlive({ member, time, internalEndpoint }: SelfRecord): Verified<AliveMessage> {
+export function verifiedAlive(
+  { member, time, internalEndpoint }: SelfRecord,
+  identity: Uint8Array = new Uint8Array(),
+): Verified<AliveMessage> {
   const message: AliveMessage = {
     type: "alive",
     nonce: 0n,
@@ -42,7 +48,7 @@ export function verifiedAlive({ member, time, internalEndpoint }: SelfRecord): V
     tag: "empty",
     member,
     time,
-    identity: new Uint8Array(),
+    identity,
   };
   const signature = new TextEncoder().encode(`signed by ${nameOf(member.pkiId)}`);
   return markVerified(message, {
