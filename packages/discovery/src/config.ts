@@ -48,7 +48,7 @@ export interface DiscoveryConfig {
   readonly aliveCheckIntervalMs: number;
   /**
    * Shortest distance between two heartbeats caused by news (a new member, a change of ours), in a network of up to
-   * eight members; it grows in proportion beyond. Also the delay of the first rounds of asking for membership. `Infinity`:
+   * ten members; it grows in proportion beyond. Also the delay of the first rounds of asking for membership. `Infinity`:
    * nothing is caused by news, heartbeats and rounds come in fixed periods counted from the start, as the reference's do.
    * @default 250
    */

@@ -88,12 +88,12 @@ export interface DiscoveryOptions {
 }
 
 /** Members up to which news travels at `newsIntervalMs`; beyond, the pace falls as the cost of a heartbeat rises. */
-const smallNetwork = 8;
+const smallNetwork = 10;
 /** How long a push may wait for company: news, as a part of `newsIntervalMs`; heartbeats, of their period. */
 const newsPatience = 0.5;
 const heartbeatPatience = 0.2;
 /** Members started within one heartbeat period that make a crowd. */
-const crowd = 8;
+const crowd = 10;
 /** Heartbeat periods without a push after which it will not come any more. */
 const missedPeriods = 1.5;
 /** Part of the members that pushes do not reach each time, by chance. */
@@ -259,7 +259,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
     const isMissed = this.#turn.now - lastSeen > this.#config.aliveTimeIntervalMs * missedPeriods;
     if (change === "refreshed" && path === "alive-entry" && isMissed) this.#refreshed++;
     if (change !== "none" && change !== "refreshed") this.#successions.check(member);
-    if (forward && !(change === "learned" && this.#isCrowded)) {
+    if (forward && !(change === "learned" && this.isCrowded)) {
       const waitMs = this.#patience(change !== "none" && change !== "refreshed");
       this.#turn.say({ type: "forward-alive", alive, except: from, waitMs });
     }
@@ -282,7 +282,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
    * Whether many have just been started. They all ask for views, by which each learns of many at once; if each were told of
    * each by pushes, those whom all contact first would be kept from answering.
    */
-  get #isCrowded(): boolean {
+  get isCrowded(): boolean {
     const { aliveTimeIntervalMs, newsIntervalMs } = this.#config;
     const [first] = this.#arrivals;
     if (newsIntervalMs === Number.POSITIVE_INFINITY || first === undefined || this.#arrivals.length < crowd)
@@ -377,7 +377,7 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
       if (!this.#wasAlone) this.#contacts.onAlone();
     } else {
       if (this.#wasAlone) {
-        this.#hasNews = !this.#isCrowded;
+        this.#hasNews = !this.isCrowded;
         // Who has just been told of many has little to learn yet.
         this.#syncDelay = Math.min(Math.max(newsIntervalMs, this.#gapOf(newsIntervalMs) / 2), pullIntervalMs);
         this.#timers.set("sync", this.#nextTick(this.#syncDelay));
@@ -408,7 +408,8 @@ export class Discovery implements Machine<DiscoveryInput, DiscoveryOutput>, Memb
 
   /** What many hear is said less often. */
   #gapOf(delay: Millis): Millis {
-    return delay * Math.max(1, this.#table.aliveCount / smallNetwork);
+    // Of a crowd little is said but when somebody asks.
+    return delay * Math.max(1, this.#table.aliveCount / (this.isCrowded ? 2 * smallNetwork : smallNetwork));
   }
 
   /** After that delay, or, when nothing is caused by news, as if it had run since the start. */

@@ -313,7 +313,7 @@ describe("ChannelGossip", () => {
       expect(types([6250, 6500, 7500].flatMap((now) => machine.step(wake, now)))).toEqual(["request"]);
     });
 
-    const crowd = Array.from({ length: 12 }, (_, index) => pkiId(`a${index.toString(16)}`));
+    const crowd = Array.from({ length: 14 }, (_, index) => pkiId(`a${index.toString(16)}`));
     const inCrowd = (size: number, overrides: Partial<ChannelGossipOptions["config"]> = {}) => {
       const scene = setUp({ maxMembers: 50, ...overrides }, [], [own]);
       start(scene.machine);
@@ -329,10 +329,10 @@ describe("ChannelGossip", () => {
       types(machine.step({ type: "state-info", info: info(one, sequence), from: own }, 200));
 
     test("7.39: in a crowd the first state info of each is not passed on, the next one is", () => {
-      const scene = inCrowd(9);
+      const scene = inCrowd(11);
       expect(pushed(scene, crowd[0] as PkiId, 1n)).toEqual(["peers-changed"]);
       expect(pushed(scene, crowd[0] as PkiId, 2n)).toEqual(["forward", "peers-changed"]);
-      expect(pushed(inCrowd(8), crowd[0] as PkiId, 1n)).toEqual(["forward", "peers-changed"]);
+      expect(pushed(inCrowd(10), crowd[0] as PkiId, 1n)).toEqual(["forward", "peers-changed"]);
     });
 
     test("7.39: in a crowd who was alone tells those that need no dial, and no others", () => {
@@ -348,7 +348,7 @@ describe("ChannelGossip", () => {
     });
 
     test("7.39: in a crowd questions are rarer in proportion, from the second on", () => {
-      const { machine } = inCrowd(12, { requestStateInfoIntervalMs: 60_000, maxMembers: 100 });
+      const { machine } = inCrowd(14, { requestStateInfoIntervalMs: 60_000, maxMembers: 100 });
       const asked: number[] = [];
       while (machine.deadline < 5_000) {
         const now = machine.deadline;
@@ -357,14 +357,45 @@ describe("ChannelGossip", () => {
       expect(asked).toEqual([600, 1600, 3600]);
     });
 
-    test("7.40: in a channel of more than eight, state infos may wait for others", () => {
-      const scene = inCrowd(12);
+    test("7.39: as long as answers bring what was lacking, questions go on at the same pace, and else become rarer", () => {
+      const { machine } = inCrowd(14, {
+        requestStateInfoIntervalMs: 60_000,
+        maxMembers: 100,
+        maxStateInfosBytes: 9_999,
+      });
+      const asked: number[] = [];
+      let next = 0;
+      const until = (end: number, brings: boolean) => {
+        while (machine.deadline < end) {
+          const now = machine.deadline;
+          if (!types(machine.step(wake, now)).includes("request")) continue;
+          asked.push(now);
+          const elements = brings ? [info(crowd[next++] as PkiId, 1n)] : [];
+          machine.step({ type: "snapshot", from: own, elements }, now + 10);
+        }
+      };
+      until(4_000, true);
+      expect(asked).toEqual([600, 1110, 1610, 2110, 2610, 3110, 3610]);
+      asked.length = 0;
+      until(20_000, false);
+      expect(asked).toEqual([4110, 4610, 5610, 7610]);
+    });
+
+    test("7.39: in a crowd nobody is dialled to be asked, if somebody is connected", () => {
+      const requests = (scene: Setup) =>
+        scene.machine.step(wake, 4_000).flatMap((output) => (output.type === "request" ? output.to : []));
+      expect(new Set(requests(inCrowd(14)))).toEqual(new Set([own]));
+      expect(new Set(requests(inCrowd(2))).size).toBeGreaterThan(1);
+    });
+
+    test("7.40: in a channel of more than ten, state infos may wait for others", () => {
+      const scene = inCrowd(14);
       const waits = [...crowd, ...crowd].map((one, at) =>
         scene.machine
           .step({ type: "state-info", info: info(one, BigInt(at + 1)), from: own }, 200)
           .flatMap((output) => (output.type === "forward" ? [output.waitMs] : [])),
       );
-      expect(new Set(waits.slice(12).flat())).toEqual(new Set([125]));
+      expect(new Set(waits.slice(14).flat())).toEqual(new Set([125]));
       expect(sign(scene.machine, scene.machine.step({ type: "height", height: 2n }, 9_000), 9_000)).toMatchObject([
         { type: "publish", waitMs: 125 },
       ]);

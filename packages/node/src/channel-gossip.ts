@@ -147,7 +147,7 @@ const maxQuestions = 4;
 const longestGap = 0.25;
 
 /** Members of a channel up to which state infos wait for nobody. */
-const smallChannel = 8;
+const smallChannel = 10;
 /** How long a state info may wait for others, as a part of `minPublishGapMs`. */
 const patience = 0.5;
 
@@ -170,6 +170,8 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
   #publishGap: Millis;
   /** Until the next question for what is lacking. */
   #askDelay: Millis;
+  /** Whether something that was lacking has come since the last question. */
+  #isFruitful = false;
   /** Until the next question by the clock: longer and longer, as long as the answers bring nothing. */
   #requestDelay: Millis;
   /** Whether nobody of the channel's organizations was alive when we last looked. */
@@ -272,10 +274,10 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
   }
 
   #onStateInfo(info: Verified<StateInfo>, from: PkiId): readonly ChannelGossipOutput[] {
-    const isFirst = this.#infos.get(info.message.pkiId) === undefined;
+    const isToldByAsking = this.#isCrowded && this.#infos.get(info.message.pkiId) === undefined;
     const refused = this.#store(info);
     if (refused !== undefined) return [{ type: "dropped", reason: refused, from }];
-    if (isFirst && this.#isCrowded) return [{ type: "peers-changed" }];
+    if (isToldByAsking) return [{ type: "peers-changed" }];
     return [{ type: "forward", info, except: from, waitMs: this.#patience }, { type: "peers-changed" }];
   }
 
@@ -288,6 +290,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
       else outputs.push({ type: "dropped", reason: refused, from });
     }
     if (!stored) return outputs;
+    if (this.#isFruitful && this.#lacking.size > 0) this.#advance("ask", now + this.#shortestAskDelay);
     this.#hurry(now);
     return [...outputs, { type: "peers-changed" }];
   }
@@ -418,7 +421,9 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     const org = this.#options.membership.orgOf(pkiId);
     if (org === undefined || !this.#organizations.has(org)) return "not-in-channel";
     if (!this.wants(info.message)) return "stale-state-info";
-    return this.#infos.set(pkiId, org, info) ? undefined : "too-many-members";
+    if (!this.#infos.set(pkiId, org, info)) return "too-many-members";
+    if (this.#lacking.delete(pkiId)) this.#isFruitful = true;
+    return undefined;
   }
 
   get #isByClock(): boolean {
@@ -478,7 +483,9 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     this.#wasAlone = candidates.length === 0;
     if (candidates.length === 0) return [];
     const isPreferred = (pkiId: PkiId) => !this.#isByClock && membership.isLinked(pkiId);
-    return [{ type: "request", to: samplePreferring(random, candidates, config.pullPeerNum, isPreferred) }];
+    // In a crowd nobody is dialled only to be asked.
+    const count = this.#isCrowded && candidates.some(isPreferred) ? 1 : config.pullPeerNum;
+    return [{ type: "request", to: samplePreferring(random, candidates, count, isPreferred) }];
   }
 
   /** Publishes for those who are alive now if nobody was before, and tells newcomers that need no dial. */
@@ -504,13 +511,15 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     let isLacking = false;
     for (const [pkiId, { before, questions }] of [...this.#lacking]) {
       const isMissing = alive.has(pkiId) && this.#infos.get(pkiId) === before;
+      const unanswered = this.#isFruitful ? questions : questions + 1;
       // Of whom something is held there may be nothing newer.
-      const isLast = before !== undefined || questions + 1 >= maxQuestions;
-      if (isMissing && !isLast) this.#lacking.set(pkiId, { before, questions: questions + 1 });
+      const isLast = before !== undefined || unanswered >= maxQuestions;
+      if (isMissing && !isLast) this.#lacking.set(pkiId, { before, questions: unanswered });
       else this.#lacking.delete(pkiId);
       isLacking ||= isMissing;
     }
-    this.#askDelay = isLacking ? 2 * this.#askDelay : this.#shortestAskDelay;
+    this.#askDelay = isLacking && !this.#isFruitful ? 2 * this.#askDelay : this.#shortestAskDelay;
+    this.#isFruitful = false;
     if (this.#lacking.size > 0) this.#timers.set("ask", now + this.#askDelay);
     if (!isLacking) return [];
     return [

@@ -41,11 +41,15 @@ export function makeMachines(options: MachinesOptions) {
   const pull = new Pull<Envelope>({
     items: welcomeOnly(identityItems, identities, wall),
     peers: () =>
-      atHand(discovery.members, config.pullPeerNum, isLinked).map(({ pkiId, preferredEndpoint }) => {
-        return { pkiId, endpoint: preferredEndpoint };
-      }),
+      atHand(discovery.members, discovery.isCrowded ? 1 : config.pullPeerNum, isLinked).map(
+        ({ pkiId, preferredEndpoint }) => {
+          return { pkiId, endpoint: preferredEndpoint };
+        },
+      ),
     config,
     random,
+    // Members bring their identities while they are young, and of others we learn first that we lack them.
+    isEager: false,
   });
   const emitter = new Emitter<Emission>({
     iterations: config.propagateIterations,

@@ -74,6 +74,10 @@ export class MemberViews implements MembershipView {
       isLinked: this.isLinked,
       channel: (id) => channels.get(id),
       fanOut,
+      // In a crowd everybody has met those who are contacted first, and learns by asking.
+      get enoughLinks() {
+        return views.#discovery.isCrowded ? 1 : fanOut;
+      },
       random,
     };
   }

@@ -40,6 +40,7 @@ function view(overrides: Partial<RoutingView> = {}): RoutingView {
     isLinked: () => false,
     channel: (id) => (id === "ch" ? channel : undefined),
     fanOut: 10,
+    enoughLinks: overrides.fanOut ?? 10,
     random: seededRandom(1),
     ...overrides,
   };
@@ -196,6 +197,12 @@ describe("routing prefers whom it needs not dial", () => {
     expect(new Set(drawn.flat())).toEqual(new Set([a1, a2, a3, b1, b2, b3, c1]));
     // Who may not have one of them makes room for the next in order.
     expect(routeBurst(burst, view({ fanOut: 2 })).every(({ to }) => to !== c1)).toBe(true);
+  });
+
+  test("4.59, 6.16: in a crowd one connection is enough", () => {
+    const burst = [emission(alive(a1, "a1:1"))];
+    expect(targets(burst, { ...linkedTo(a2), fanOut: 3, enoughLinks: 1 })).toEqual([a2]);
+    expect(targets(burst, { ...linkedTo(a1), fanOut: 3, enoughLinks: 1 })).toHaveLength(3);
   });
 
   test("6.16: a peer is dialled when nobody who is connected may be told", () => {

@@ -60,6 +60,8 @@ export interface RoutingView {
   channel(id: string): RoutableChannel | undefined;
   /** Peers per message. */
   readonly fanOut: number;
+  /** Connected peers that are enough for an alive message or a state info, so that nobody is dialled for it. */
+  readonly enoughLinks: number;
   readonly random: Random;
 }
 
@@ -70,17 +72,19 @@ interface BurstView extends RoutingView {
    * of the burst goes to the first that may have it, so that few peers get several messages at once and are woken once.
    */
   readonly first: readonly PkiId[];
-  /** As many are connected as a message goes to. */
+  /** For an alive message or a state info nobody is dialled, if one of those connected may have it. */
   readonly hasEnoughLinks: boolean;
 }
 
 /** Chooses peers for a burst. Order of the burst is kept towards every peer. */
 export function routeBurst(burst: readonly Emission[], source: RoutingView): readonly Delivery[] {
   // Members are listed once: a list of all of them for each message is what a large network would feel.
-  const { alive, random, fanOut, isLinked } = source;
+  const { alive, random, fanOut, enoughLinks, isLinked } = source;
   const linked = sample(random, alive, alive.length, isLinked);
-  const others = sample(random, alive, Math.max(fanOut - linked.length, 0), (pkiId) => !isLinked(pkiId));
-  const view: BurstView = { ...source, alive, first: [...linked, ...others], hasEnoughLinks: linked.length >= fanOut };
+  const hasEnoughLinks = linked.length >= enoughLinks;
+  const missing = hasEnoughLinks ? 0 : fanOut - linked.length;
+  const others = sample(random, alive, missing, (pkiId) => !isLinked(pkiId));
+  const view: BurstView = { ...source, alive, first: [...linked, ...others], hasEnoughLinks };
   const blockTargets = new Map<string, readonly PkiId[]>();
   return burst.flatMap((emission) => {
     switch (emission.message.type) {

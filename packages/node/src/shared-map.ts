@@ -1,7 +1,16 @@
 import type { RemotePeer } from "@gossip/comm";
 import { type Envelope, type PkiId, readMessage, type SharedEntry } from "@gossip/proto";
 import { type PullPeer, pullDefaults } from "@gossip/pull";
-import { GossipError, type Logger, type Run, run, unreachable, wallMillis, whenDone } from "@gossip/runtime";
+import {
+  GossipError,
+  type Logger,
+  type Millis,
+  type Run,
+  run,
+  unreachable,
+  wallMillis,
+  whenDone,
+} from "@gossip/runtime";
 import {
   type Change,
   type EntryName,
@@ -16,6 +25,7 @@ import {
 } from "@gossip/shared-map";
 import type { SharedChange, SharedMapView, SharedValue, SharedWriter } from "./api.js";
 import { attempt } from "./attempt.js";
+import type { GossipConfig } from "./config.js";
 import { sharedDigest, sharedHello, sharedRequest, sharedUpdate } from "./shared-map-messages.js";
 import type { ChannelSurroundings } from "./surroundings.js";
 
@@ -36,6 +46,14 @@ type Input = SharedMapInput extends infer One ? (One extends unknown ? Omit<One,
 
 /** Nanoseconds of an incarnation in a millisecond of an entry's clock. */
 const nanosPerMilli = 1_000_000n;
+
+/** Rounds of the map's pull that are caused by news are so many times rarer than those of other pulls. */
+const calm = 8;
+
+function rarer({ minRoundIntervalMs, pullIntervalMs }: GossipConfig): Millis {
+  const isByClock = minRoundIntervalMs === Number.POSITIVE_INFINITY;
+  return isByClock ? minRoundIntervalMs : Math.min(calm * minRoundIntervalMs, pullIntervalMs);
+}
 
 /** The shared map of one channel: drives the machine, signs and sends for it, and is what programs see of it. */
 export class SharedMapShell implements SharedMapView {
@@ -61,7 +79,12 @@ export class SharedMapShell implements SharedMapView {
       startCounter: incarnation / nanosPerMilli,
       peers: () => this.#peers,
       config: config.sharedMap,
-      pull: { ...config, maxDigestBytes: Math.max(config.maxDigestBytes, pullDefaults.maxDigestBytes) },
+      pull: {
+        ...config,
+        // Each that comes up is a reason to ask, and many may come at once; what is new is pushed anyway.
+        minRoundIntervalMs: rarer(config),
+        maxDigestBytes: Math.max(config.maxDigestBytes, pullDefaults.maxDigestBytes),
+      },
       random,
     });
     this.#run = run(this.#map, { clock, onFault, perform: (output) => this.#perform(output) });

@@ -1,4 +1,4 @@
-import { seededRandom } from "@gossip/runtime";
+import { seededRandom, wake } from "@gossip/runtime";
 import { describe, expect, test } from "vitest";
 import { alice, bob, carol, lines, setup } from "../test/support/one-machine.js";
 import { Partners } from "./partners.js";
@@ -47,6 +47,26 @@ describe("The pause between rounds", () => {
   test("5.31: stays the same while somebody does not answer, who may have what is lacking", () => {
     const machine = setup({ items: ["1"], peers: ["alice", "bob"] });
     expect(pauses(machine, 5, "1")).toEqual([4_000, 4_000, 4_000, 4_000].map(near));
+  });
+
+  test("5.31: doubles while nobody answers, where silence is an answer, and nobody passes its turn for it", () => {
+    const machine = setup({ peers: ["alice", "bob"], config: { pullPeerNum: 1 }, isSilenceAnAnswer: true });
+    expect(pauses(machine, 7)).toEqual([4_000, 8_000, 16_000, 16_000, 16_000, 16_000].map(near));
+    const asked = machine.pass(16_000_000).flatMap((output) => (output.type === "send-hello" ? [output.to.pkiId] : []));
+    machine.digest(alice, machine.hello().get(alice), "1");
+    expect(asked.filter((pkiId) => pkiId === alice).length / asked.length).toBeCloseTo(0.5, 1);
+  });
+
+  test("5.3: a machine that is not eager begins within the interval, and at once with news", () => {
+    const firsts = Array.from({ length: 200 }, (_, seed) => {
+      const { pull, step } = setup({ peers: ["alice"], seed, isEager: false });
+      step(wake);
+      return pull.deadline;
+    });
+    expect(Math.max(...firsts)).toBeLessThanOrEqual(4_000);
+    expect(Math.max(...firsts)).toBeGreaterThan(3_800);
+    expect(Math.min(...firsts)).toBeLessThan(200);
+    expect(lines(setup({ peers: ["alice"], isEager: false }).step({ type: "pull-now" }))).toHaveLength(1);
   });
 
   test("5.31: stays the same when its bound is the pause itself", () => {

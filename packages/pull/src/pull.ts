@@ -77,6 +77,8 @@ export interface PullOptions<Item> {
    * what we hold, and nobody passes its turn for it. @default false, since a silent peer may also be one that is not heard
    */
   readonly isSilenceAnAnswer?: boolean;
+  /** Whether the first round comes as soon as may be; else only `pull-now` makes it come before its time. @default true */
+  readonly isEager?: boolean;
 }
 
 /**
@@ -94,6 +96,7 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
   readonly #peers: () => readonly PullPeer[];
   readonly #random: Random;
   readonly #isSilenceAnAnswer: boolean;
+  readonly #isEager: boolean;
 
   // As initiator.
   /** Oldest first, which is also the order of their ends. Their number is bounded by their distance, and with it all that
@@ -122,12 +125,13 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
   #outputs: PullOutput<Item>[] = [];
 
   /** @throws GossipError `invalid-config` naming what was expected and what came. */
-  constructor({ items, peers, config, random, isSilenceAnAnswer = false }: PullOptions<Item>) {
+  constructor({ items, peers, config, random, isSilenceAnAnswer = false, isEager = true }: PullOptions<Item>) {
     this.#config = resolvePullConfig(config);
     this.#items = items;
     this.#peers = peers;
     this.#random = random;
     this.#isSilenceAnAnswer = isSilenceAnAnswer;
+    this.#isEager = isEager;
     this.#intervalMs = this.#config.pullIntervalMs;
     this.#hellos = new Hellos(this.#config);
     this.#refused = new BoundedMap({ maxEntries: this.#config.maxDigests, whenFull: "evict-oldest" });
@@ -146,8 +150,9 @@ export class Pull<Item> implements Machine<PullInput<Item>, PullOutput<Item>> {
     if (!this.#isStarted) {
       this.#isStarted = true;
       const { minRoundIntervalMs, pullIntervalMs } = this.#config;
+      const longest = this.#isEager ? minRoundIntervalMs : pullIntervalMs;
       // By chance, so that peers started together do not ask together.
-      this.#nextRoundAt = now + (this.#isByClock ? pullIntervalMs : minRoundIntervalMs * (1 - fraction(this.#random)));
+      this.#nextRoundAt = now + (this.#isByClock ? pullIntervalMs : longest * (1 - fraction(this.#random)));
     }
     this.#handle(input);
     return this.#outputs;

@@ -13,10 +13,13 @@ export interface SetupOptions {
   readonly config?: Partial<PullConfig>;
   readonly egress?: (requester: PkiId) => (item: string) => boolean;
   readonly seed?: number;
+  readonly isSilenceAnAnswer?: boolean;
+  readonly isEager?: boolean;
 }
 
 /** One machine whose items are texts, in the hands of a test that plays everybody else. */
-export function setup({ items = [], peers = [], preferred = [], config = {}, egress, seed = 11 }: SetupOptions = {}) {
+export function setup(options: SetupOptions = {}) {
+  const { items = [], peers = [], preferred = [], config = {}, egress, seed = 11, ...habits } = options;
   const store = new ItemStore<string>({ bytesOf: (item) => item.length, ...(egress && { egress }) });
   for (const item of items) store.add(digestOf(item), item);
   const pull = new Pull<string>({
@@ -29,6 +32,7 @@ export function setup({ items = [], peers = [], preferred = [], config = {}, egr
       })),
     config,
     random: seededRandom(seed),
+    ...habits,
   });
   let now = 0;
   const step = (input: PullInput<string> | Wake) => pull.step(input, now);
