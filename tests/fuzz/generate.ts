@@ -18,6 +18,7 @@ import { encodePayload, encodeSignedEnvelope } from "@gossip/proto/fabric";
 import {
   acknowledgement,
   aliveMessage,
+  applicationMessage,
   connMessage,
   dataMessage,
   digestMessage,
@@ -137,6 +138,7 @@ export class Generator {
       return this.#plain(updateMessage({ ...pull, pullNonce: asked?.pullNonce ?? this.#nonce(), data }));
     },
     "shared-entry": (peer) => this.#entry(this.#author(peer)),
+    application: (peer) => this.#application(this.#author(peer)),
     empty: () => this.#plain(emptyMessage()),
     conn: (peer) =>
       this.#sealed(
@@ -253,6 +255,23 @@ export class Generator {
     const number = /^\d{1,19}$/.exec(Buffer.from(digest).toString("latin1"))?.[0];
     const payload = this.#block(number === undefined ? this.#blockNumber() : BigInt(number));
     return this.#plain(dataMessage({ channel: this.#channel(), payload }));
+  }
+
+  #application(author: Author): Envelope {
+    const isInChannel = !this.#chance(4);
+    const content = {
+      channel: isInChannel ? this.#channel() : "",
+      nonce: this.#chance(2) ? this.#nonce() : 0n,
+      topic: this.#chance(30) ? "t".repeat(this.#random.below(2_000)) : "topic",
+      data: this.#random.bytes(this.#chance(50) ? 70_000 : this.#random.below(30)),
+    };
+    if (this.#chance(2)) {
+      return this.#plain(applicationMessage({ ...content, tag: isInChannel ? "chan-only" : "empty" }));
+    }
+    const pkiId = this.#chance(40) ? this.#oddId() : author.pkiId;
+    const inChannel = this.#chance(2) ? "chan-only" : "chan-and-org";
+    const tag = isInChannel ? inChannel : "org-only";
+    return this.#sealed(applicationMessage({ ...content, pkiId, time: this.#time(), tag }), author);
   }
 
   #entry(author: Author): Envelope {

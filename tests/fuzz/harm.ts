@@ -79,7 +79,8 @@ export function isOfExtension(bytes: Uint8Array): boolean {
   const envelope = readEnvelope(bytes);
   const message = envelope.ok ? readMessage(envelope.value.payload) : envelope;
   if (!message.ok) return false;
-  return message.value.type === "shared-entry" || ("pullType" in message.value && message.value.pullType === "shared");
+  if (message.value.type === "shared-entry" || message.value.type === "application") return true;
+  return "pullType" in message.value && message.value.pullType === "shared";
 }
 
 const itemTypes: Readonly<Partial<Record<PullType, MessageType>>> = { block: "data", shared: "shared-entry" };

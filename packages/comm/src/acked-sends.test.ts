@@ -83,6 +83,17 @@ describe("Comm.sendWithAck", () => {
     expect(results).toMatchObject([{ acknowledged: 1, results: [{ reason: "dial-failed" }, { ok: true }] }]);
   });
 
+  it("14.2: gives a message of an extension to nobody who did not name it, and says so", () => {
+    const network = new VirtualNetwork();
+    const [alice, bob] = network.open("Org1:alice", "Org1:bob");
+    const results: AckOutcome[] = [];
+    const onSettled = (outcome: AckOutcome) => results.push(outcome);
+    alice.comm.sendWithAck(message, [bob], { minAcks: 1, timeoutMs: 3_000, feature: "application", onSettled });
+    network.virtual.runFor(100);
+    expect(results).toMatchObject([{ acknowledged: 0, results: [{ reason: "not-understood" }] }]);
+    expect(bob.received).toEqual([]);
+  });
+
   it("3.34: has one deadline for the dial and the wait together", () => {
     const network = new VirtualNetwork();
     const [alice, bob] = network.open("Org1:alice", "Org1:bob");

@@ -1,6 +1,7 @@
 import { type GossipMessage, type PkiId, readEnvelope, readMessage } from "@gossip/proto";
 import { type Clock, GossipError, type Random, type Run, run } from "@gossip/runtime";
 import { type AckOutcome, Acks, type AcksInput } from "./acks.js";
+import type { Feature } from "./features.js";
 import type { Lane } from "./send-queue.js";
 import type { CommDropReason, RemotePeer } from "./table-types.js";
 
@@ -12,6 +13,8 @@ export interface AckOptions {
   readonly timeoutMs: number;
   /** @default "control" */
   readonly lane?: Lane;
+  /** As with `sendFeature`: who did not name it in the handshake gets nothing, and is reported as `not-understood`. */
+  readonly feature?: Feature;
   /** Called once, and never from inside the call. */
   onSettled(outcome: AckOutcome): void;
 }
@@ -22,7 +25,7 @@ export interface AckedSendsOptions {
   /** Reports of peers that may be awaited at one time. */
   readonly maxPending: number;
   readonly onFault?: (error: unknown) => void;
-  send(message: GossipMessage, peers: readonly RemotePeer[], lane: Lane): void;
+  send(message: GossipMessage, peers: readonly RemotePeer[], lane: Lane, feature?: Feature): void;
   /** Under which PKI-ID a peer will answer: its own, or that of its successor. */
   successorOf(peer: RemotePeer): PkiId;
 }
@@ -58,7 +61,7 @@ export class AckedSends {
       throw new GossipError("invalid-argument", "expected peers with their PKI-IDs, got one without");
     }
     const { clock } = this.#options;
-    const { minAcks, timeoutMs, lane = "control", onSettled } = options;
+    const { minAcks, timeoutMs, lane = "control", feature, onSettled } = options;
     const nonce = this.#freeNonce();
     let isInside = true;
     this.#callbacks.set(nonce, (outcome) => {
@@ -71,7 +74,7 @@ export class AckedSends {
       if (current !== peer.pkiId) this.renamed(peer.pkiId, current);
     }
     const awaited = [...peers.values()].filter((peer) => this.#acks.awaits(nonce, this.#options.successorOf(peer)));
-    if (awaited.length > 0) this.#options.send({ ...message, nonce }, awaited, lane);
+    if (awaited.length > 0) this.#options.send({ ...message, nonce }, awaited, lane, feature);
     isInside = false;
   }
 

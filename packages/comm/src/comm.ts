@@ -198,10 +198,11 @@ class StreamComm implements Comm {
       random: options.random,
       maxPending: config.maxPendingAcks,
       successorOf: (peer) => this.#table.successorOf(peer),
-      send: (message, peers, lane) => {
+      send: (message, peers, lane, feature) => {
         const bytes = encodeEnvelope(unsigned(message));
         const awaited = message.nonce;
-        for (const peer of peers) this.#submit({ type: "send", peer, bytes, lane, awaited }, peer.pkiId);
+        const input = { type: "send", bytes, lane, awaited, ...(feature && { feature }) } as const;
+        for (const peer of peers) this.#submit({ ...input, peer }, peer.pkiId);
       },
       ...(options.onFault === undefined ? {} : { onFault: options.onFault }),
     });

@@ -1,8 +1,8 @@
 /** An extension of ours, known by the handshake between peers that both have it (protocol page 14 §1). */
-export type Feature = "shared-map";
+export type Feature = "shared-map" | "application";
 
 /** Their places in the bit set of the handshake. A place is never given to another feature: there may be peers that mean the first. */
-const features: readonly Feature[] = ["shared-map"];
+const features: readonly Feature[] = ["shared-map", "application"];
 
 /** Bytes of the set that are looked at. */
 const maxFeatureBytes = 8;

@@ -149,8 +149,9 @@ describe("Handshake", () => {
   it.each([
     ["no set", none, []],
     ["our bit", Uint8Array.of(1), ["shared-map"]],
-    ["our bit among those of a later version", Uint8Array.of(0xff, 0xff, 0xff), ["shared-map"]],
-    ["bits of a later version alone", Uint8Array.of(0xfe, 0xff), []],
+    ["the second of our bits", Uint8Array.of(2), ["application"]],
+    ["our bits among those of a later version", Uint8Array.of(0xff, 0xff, 0xff), ["shared-map", "application"]],
+    ["bits of a later version alone", Uint8Array.of(0xfc, 0xff), []],
     ["a set of absurd length", new Uint8Array(100_000).fill(1), ["shared-map"]],
   ])("14.1: understands %s", (_, features, expected) => {
     expect(run(inbound, from(them, { features })).result).toMatchObject({ info: { features: expected } });

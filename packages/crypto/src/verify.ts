@@ -5,7 +5,7 @@ import { markVerified, type Verified } from "./verified.js";
 
 /** The messages that carry their author's signature (protocol page 01 §3.6). */
 export type SignedMessage = MessageOf<
-  "conn" | "alive" | "state-info" | "leadership" | "peer-identity" | "shared-entry"
+  "conn" | "alive" | "state-info" | "leadership" | "peer-identity" | "shared-entry" | "application"
 >;
 
 /** The messages that are believed because the stream they came on is authenticated, or because their content is signed. */
@@ -32,6 +32,9 @@ export function isSignedKind(message: GossipMessage): message is SignedMessage {
     case "peer-identity":
     case "shared-entry":
       return true;
+    case "application":
+      // What goes straight from one peer to another has no author but who it comes from.
+      return message.pkiId !== "";
     default:
       return false;
   }

@@ -76,6 +76,8 @@ function otherContent(message: SignedMessage): SignedMessage {
       return { ...message, isDeclaration: !message.isDeclaration };
     case "shared-entry":
       return { ...message, counter: message.counter + 1n };
+    case "application":
+      return { ...message, topic: `other ${message.topic}` };
   }
 }
 

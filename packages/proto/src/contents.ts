@@ -169,6 +169,12 @@ export const contents: ReadonlyMap<number, ReadContent> = new Map([
       counter: fromLong(counter),
     });
   }),
+  content(1001, gossip.ApplicationMessage, ({ pkiId, timestamp, topic, data }, header) => {
+    if (pkiId.length > maxPkiIdBytes) return longPkiId("application", pkiId);
+    if (pkiId.length > 0 && timestamp === null) return missing("application.timestamp");
+    const time = timestamp === null ? { incarnation: 0n, sequence: 0n } : timeFrom(timestamp);
+    return decoded({ type: "application", ...header, pkiId: pkiIdFromBytes(pkiId), time, topic, data: plain(data) });
+  }),
 ]);
 
 function content<T>(

@@ -89,6 +89,12 @@ function describeContent(message: GossipMessage): readonly string[] {
         `counter=${message.counter}`,
         message.isDeleted ? "deleted" : `value=${size(message.value)}`,
       ];
+    case "application":
+      return [
+        ...(message.pkiId === "" ? [] : [`pki=${message.pkiId}`, time(message.time)]),
+        `topic=${quoted(message.topic)}`,
+        `data=${size(message.data)}`,
+      ];
     default:
       return unreachable(message);
   }

@@ -17,6 +17,7 @@ export { describeMessage } from "./describe.js";
 export type {
   Acknowledgement,
   AliveMessage,
+  ApplicationMessage,
   BlockPayload,
   Chaincode,
   ConnEstablish,

@@ -46,6 +46,8 @@ export function messageSize(message: GossipMessage): number {
       return slack + message.payload.rwset.length + message.payload.collectionConfigs.length;
     case "shared-entry":
       return slack + message.value.length + message.identity.length;
+    case "application":
+      return slack + message.data.length;
     default:
       return slack;
   }
@@ -131,6 +133,11 @@ function contentToWire(message: GossipMessage): Fields {
       return {
         sharedEntry: { pkiId: idToWire(pkiId), identity, key: checkedText(key, "key"), value, deleted, counter },
       };
+    }
+    case "application": {
+      const { pkiId, time, topic, data } = message;
+      const author = pkiId === "" ? {} : { pkiId: idToWire(pkiId), timestamp: timeToWire(time) };
+      return { application: { ...author, topic: checkedText(topic, "topic"), data } };
     }
     default:
       return unreachable(message);

@@ -280,6 +280,21 @@ export interface SharedEntry extends MessageHeader {
   readonly counter: bigint;
 }
 
+/**
+ * What a program on one peer says to programs on others; only between peers that both know it (page 07 §12). With an author it
+ * is signed by it and passed on; without one it goes straight from one peer to another.
+ */
+export interface ApplicationMessage extends MessageHeader {
+  readonly type: "application";
+  /** Empty in what goes straight from one peer to another, whose connection names its author. */
+  readonly pkiId: PkiId;
+  /** The author's incarnation, and the number of the message in its scope; zeros when there is no author. */
+  readonly time: PeerTime;
+  /** What it is about, for programs to choose by. */
+  readonly topic: string;
+  readonly data: Uint8Array;
+}
+
 /** Every message of protocol page 01, and those of ours, discriminated by `type`. */
 export type GossipMessage =
   | AliveMessage
@@ -303,7 +318,8 @@ export type GossipMessage =
   | PrivateDataRequest
   | PrivateDataResponse
   | PrivateDataMessage
-  | SharedEntry;
+  | SharedEntry
+  | ApplicationMessage;
 
 /** The value that tells messages apart in a `switch`; ours, not the wire's field number. */
 export type MessageType = GossipMessage["type"];

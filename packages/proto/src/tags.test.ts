@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { GossipMessage, PullType, Tag } from "./messages.js";
+import { pkiId } from "./pki-id.js";
 import { illegalTag, isChannelRestricted, isOrgRestricted } from "./tags.js";
 import {
   acknowledgement,
   aliveMessage,
+  applicationMessage,
   connMessage,
   dataMessage,
   digestMessage,
@@ -34,11 +36,15 @@ const pulls = (pullType: PullType) => [
   updateMessage({ pullType }),
 ];
 
+const author = pkiId("0102");
+
 /** Page 01 §4.1: the only legal tag of each kind, or none. */
 const rows: readonly (readonly [legal: Tag | undefined, messages: readonly GossipMessage[]])[] = [
   ["chan-and-org", [dataMessage(), leadershipMessage(), ...pulls("block")]],
   ["empty", [aliveMessage(), membershipRequest(), membershipResponse(), ...pulls("identity")]],
-  ["org-only", [peerIdentity()]],
+  ["org-only", [peerIdentity(), applicationMessage({ pkiId: author, channel: "" })]],
+  ["chan-only", [applicationMessage()]],
+  ["empty", [applicationMessage({ channel: "" })]],
   ["chan-or-org", [stateInfo(), stateInfoPullRequest(), stateInfoSnapshot(), stateRequest(), stateResponse()]],
   [
     undefined,
@@ -61,6 +67,11 @@ describe("1.13, 1.15: illegalTag", () => {
       }
     });
   }
+});
+
+test("7.41: an author chooses the scope of what it gossips in a channel", () => {
+  const legal = tags.filter((tag) => illegalTag(applicationMessage({ pkiId: author, tag })) === undefined);
+  expect(legal).toEqual(["chan-only", "chan-and-org"]);
 });
 
 test.each<readonly [Tag, boolean, boolean]>([

@@ -1,5 +1,5 @@
 import { unreachable } from "@gossip/runtime";
-import type { GossipMessage, Tag } from "./messages.js";
+import type { ApplicationMessage, GossipMessage, Tag } from "./messages.js";
 
 /**
  * Why the tag of a message is illegal for its content, or `undefined` when it is legal (page 01 §4.1).
@@ -46,6 +46,8 @@ function requiredTag(message: GossipMessage): Tag | undefined {
       return message.pullType === "identity" ? "empty" : undefined;
     case "shared-entry":
       return "chan-only";
+    case "application":
+      return applicationTag(message);
     case "state-info":
     case "state-info-pull-request":
     case "state-info-snapshot":
@@ -62,6 +64,12 @@ function requiredTag(message: GossipMessage): Tag | undefined {
     default:
       return unreachable(message);
   }
+}
+
+/** Its scope is for its author to choose, among those that there are; straight from one peer to another there is no scope. */
+function applicationTag({ pkiId, channel, tag }: ApplicationMessage): Tag {
+  if (channel === "") return pkiId === "" ? "empty" : "org-only";
+  return pkiId !== "" && tag === "chan-and-org" ? "chan-and-org" : "chan-only";
 }
 
 function describeKind(message: GossipMessage): string {

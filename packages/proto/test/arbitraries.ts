@@ -99,6 +99,7 @@ const contents: { readonly [Type in MessageType]: Contents<Extract<GossipMessage
     isDeleted: flag,
     counter: uint64,
   },
+  application: { pkiId: somePkiIds, time: times, topic: text, data: bytes },
 };
 
 type Contents<Message> = {

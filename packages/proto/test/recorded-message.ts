@@ -109,6 +109,7 @@ function content(message: GossipMessage): Readonly<Record<string, unknown>> {
     case "private-data-request":
     case "private-data-response":
     case "shared-entry":
+    case "application":
       throw new Error(`expected a type that the conversations hold at the top level, got ${message.type}`);
     default:
       return unreachable(message);

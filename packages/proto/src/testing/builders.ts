@@ -2,6 +2,7 @@ import { encodeMessage } from "../codec.js";
 import type {
   Acknowledgement,
   AliveMessage,
+  ApplicationMessage,
   BlockPayload,
   ConnEstablish,
   DataDigest,
@@ -225,6 +226,20 @@ export function sharedEntry(overrides: Overrides<SharedEntry> = {}): SharedEntry
     value: Uint8Array.of(1),
     isDeleted: false,
     counter: 1n,
+    ...overrides,
+  };
+}
+
+/** One byte about "topic", straight from one peer to another. With an author it has the time 1/1, and is to be signed. */
+export function applicationMessage(overrides: Overrides<ApplicationMessage> = {}): ApplicationMessage {
+  const one = (overrides.pkiId ?? "") === "" ? 0n : 1n;
+  return {
+    type: "application",
+    ...header("chan-only"),
+    pkiId: pkiId(""),
+    time: { incarnation: one, sequence: one },
+    topic: "topic",
+    data: Uint8Array.of(1),
     ...overrides,
   };
 }

@@ -1,6 +1,7 @@
 export {
   acknowledgement,
   aliveMessage,
+  applicationMessage,
   blockPayload,
   connMessage,
   dataMessage,
