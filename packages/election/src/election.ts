@@ -1,0 +1,547 @@
+import type { LeadershipMessage, PkiId } from "@gossip/proto";
+import {
+  fraction,
+  GossipError,
+  type Machine,
+  type Millis,
+  type Random,
+  Timers,
+  unreachable,
+  type Wake,
+} from "@gossip/runtime";
+import { Claims } from "./claims.js";
+import { type ElectionConfig, resolveElectionConfig } from "./config.js";
+import { Heard } from "./heard.js";
+import type {
+  Candidate,
+  ElectionDropReason,
+  ElectionInput,
+  ElectionOutput,
+  LeadershipReason,
+  LeadershipRecord,
+  YieldReason,
+} from "./io.js";
+
+/** What an election is made of: one per channel, for the node's own organization. */
+export interface ElectionOptions {
+  /** Ours; lower wins. */
+  readonly self: PkiId;
+  /** First part of the time of our messages: MUST be higher than that of any election of this node before. */
+  readonly incarnation: bigint;
+  /** Blocks in our ledger. */
+  readonly height: bigint;
+  readonly config?: Partial<ElectionConfig>;
+  readonly random: Random;
+  /** Sequence of our last message under this incarnation. @default 0n */
+  readonly afterSequence?: bigint;
+}
+
+type Phase = "stopped" | "starting" | "waiting" | "proposing" | "settling" | "following" | "leading";
+type TimerName = "phase" | "silence" | "behind" | "yield" | "yield-end" | "probation";
+
+/**
+ * The election machine.
+ *
+ * @example
+ * const election = new Election({ self, incarnation, height: 42n, random });
+ * election.step({ type: "start" }, now);
+ * const outputs = election.step({ type: "message", message }, now); // send | gained | lost | recorded | dropped
+ */
+export class Election implements Machine<ElectionInput, ElectionOutput> {
+  readonly #self: PkiId;
+  readonly #incarnation: bigint;
+  readonly #config: ElectionConfig;
+  readonly #random: Random;
+  readonly #claims: Claims;
+  readonly #heard = new Heard();
+  readonly #timers = new Timers<TimerName>();
+  readonly #history: LeadershipRecord[] = [];
+  #phase: Phase = "stopped";
+  #sequence: bigint;
+  #height: bigint;
+  #leader: PkiId | undefined;
+  #isYielding = false;
+
+  // Of the start.
+  #startsUntil: Millis = 0;
+  /** Whether the view has changed since it was last looked at. */
+  #isViewFresh = false;
+
+  // Of a vacancy: the time without a leader.
+  #vacantSince: Millis = 0;
+  /** Until when we leave the field to those who are ahead; once per vacancy. */
+  #deferUntil: Millis | undefined;
+  /** Until when a declaration of one who is not in the view yet holds us back; once per vacancy. */
+  #putOffUntil: Millis | undefined;
+  #openedAt: Millis = 0;
+
+  // Of our own leadership.
+  #gainedAt: Millis = 0;
+  #declaredAt: Millis = Number.NEGATIVE_INFINITY;
+  #yieldReason: YieldReason = "requested";
+
+  /** Under whom our ledger must grow, and how high it was. */
+  #probation: { readonly leader: PkiId; readonly height: bigint } | undefined;
+  #hasSlept = false;
+
+  // Of the step under way.
+  #now: Millis = 0;
+  #outputs: ElectionOutput[] = [];
+
+  /** @throws GossipError `invalid-config`, or `invalid-argument` for an empty PKI-ID. */
+  constructor({ self, incarnation, height, config, random, afterSequence = 0n }: ElectionOptions) {
+    if (self === "") throw new GossipError("invalid-argument", "expected a PKI-ID of at least one byte, got none");
+    this.#self = self;
+    this.#incarnation = incarnation;
+    this.#height = height;
+    this.#sequence = afterSequence;
+    this.#random = random;
+    this.#config = resolveElectionConfig(config);
+    this.#claims = new Claims(this.#config);
+  }
+
+  get deadline(): Millis {
+    return this.#timers.deadline;
+  }
+
+  step(input: ElectionInput | Wake, now: Millis): readonly ElectionOutput[] {
+    if (input.type === "wake" && now < this.deadline) return [];
+    this.#now = now;
+    this.#outputs = [];
+    this.#handle(input);
+    return this.#outputs;
+  }
+
+  #handle(input: ElectionInput | Wake): void {
+    switch (input.type) {
+      case "wake":
+        return this.#onWake();
+      case "start":
+        return this.#onStart();
+      case "stop":
+        return this.#onStop();
+      case "view":
+        return this.#onView(input.peers);
+      case "height":
+        this.#height = input.height;
+        return this.#weigh();
+      case "message":
+        return this.#onMessage(input.message);
+      case "yield":
+        return this.#onYield(input.reason);
+      default:
+        unreachable(input);
+    }
+  }
+
+  #onWake(): void {
+    const { settleMarginMs } = this.#config;
+    const isLate = this.#now - this.deadline > settleMarginMs && !this.#hasSlept;
+    const due = this.#timers.expire(this.#now);
+    this.#hasSlept = isLate;
+    for (const name of due) {
+      // The process slept: what others said meanwhile is still to be read, and silence was ours.
+      if (isLate) this.#timers.set(name, this.#now + settleMarginMs);
+      else if (this.#timers.at(name) === undefined) this.#onTimer(name);
+    }
+  }
+
+  #onTimer(name: TimerName): void {
+    switch (name) {
+      case "phase":
+        return this.#onPhaseOver();
+      case "silence":
+        return this.#vacate("silent");
+      case "behind":
+        return this.#stepDown("fell-behind");
+      case "yield":
+        return this.#stepDown(this.#yieldReason);
+      case "yield-end":
+        this.#isYielding = false;
+        return this.#wait();
+      case "probation":
+        return this.#onProbationOver();
+      default:
+        unreachable(name);
+    }
+  }
+
+  #onPhaseOver(): void {
+    switch (this.#phase) {
+      case "starting":
+        return this.#onSample();
+      case "waiting":
+        return this.#open();
+      case "proposing":
+        return this.#onRoundOver();
+      case "settling":
+        return this.#lead();
+      case "leading":
+        return this.#declare();
+      case "stopped":
+      case "following":
+        return;
+      default:
+        unreachable(this.#phase);
+    }
+  }
+
+  // Start and stop
+
+  #onStart(): void {
+    if (this.#phase !== "stopped") return;
+    const { startupGracePeriodMs, membershipSampleIntervalMs } = this.#config;
+    this.#phase = "starting";
+    this.#vacantSince = this.#now;
+    this.#startsUntil = this.#now + startupGracePeriodMs;
+    this.#isViewFresh = false;
+    this.#timers.set("phase", this.#now + membershipSampleIntervalMs);
+  }
+
+  #onSample(): void {
+    if (!this.#isViewFresh || this.#now >= this.#startsUntil) return this.#open();
+    this.#isViewFresh = false;
+    this.#timers.set("phase", this.#now + this.#config.membershipSampleIntervalMs);
+  }
+
+  #onStop(): void {
+    if (this.#phase === "stopped") return;
+    const wasLeader = this.isLeader;
+    for (const name of timerNames) this.#timers.clear(name);
+    this.#phase = "stopped";
+    this.#isYielding = false;
+    if (wasLeader) this.#outputs.push({ type: "lost", reason: "stopped" });
+    this.#record(undefined, "stopped");
+  }
+
+  // View and heights
+
+  #onView(peers: readonly Candidate[]): void {
+    const { added, removed } = this.#claims.replaceView(
+      peers.filter(({ pkiId }) => pkiId !== this.#self),
+      this.#now,
+    );
+    if (added.length + removed.length > 0) this.#isViewFresh = true;
+    for (const pkiId of removed) this.#heard.forget(pkiId);
+    if (this.#phase === "stopped") return;
+    if (removed.some((pkiId) => pkiId === this.#leader)) this.#vacate("left");
+    for (const pkiId of added) this.#onSeen(pkiId);
+    if (this.#phase === "leading" && added.length > 0) {
+      // They learn of their leader before they open an election.
+      this.#declareBy(this.#now + this.#config.membershipSampleIntervalMs);
+    }
+    this.#weigh();
+  }
+
+  /** What it declared before it was in the view counts from now on. */
+  #onSeen(pkiId: PkiId): void {
+    const at = this.#heard.takeUnseen(pkiId);
+    if (at !== undefined && at > this.#now - this.#config.leaderAliveThresholdMs) this.#onDeclaration(pkiId, at);
+  }
+
+  /** Compares heights anew. */
+  #weigh(): void {
+    const isLagging = this.#claims.isLagging(this.#height, this.#now);
+    switch (this.#phase) {
+      case "leading":
+        if (!isLagging) {
+          if (this.#timers.at("behind") !== undefined) this.#declareBy(this.#now);
+          this.#timers.clear("behind");
+        } else if (this.#timers.at("behind") === undefined) {
+          this.#timers.set("behind", this.#now + this.#config.leaderAliveThresholdMs);
+        }
+        return;
+      case "proposing":
+      case "settling":
+        if (this.#mustDefer()) this.#wait();
+        return;
+      case "waiting":
+        if (this.#deferUntil !== undefined && this.#now < this.#deferUntil && !isLagging) this.#wait();
+        return;
+      default:
+        return;
+    }
+  }
+
+  #mustDefer(): boolean {
+    if (!this.#claims.isLagging(this.#height, this.#now)) return false;
+    this.#deferUntil ??= this.#now + this.#config.leaderAliveThresholdMs;
+    return this.#now < this.#deferUntil;
+  }
+
+  // Vacancy
+
+  /** Nobody is known to lead any more, unless another has declared itself as well. */
+  #vacate(reason: LeadershipReason): void {
+    this.#timers.clear("silence");
+    this.#timers.clear("probation");
+    const other = this.#liveLeader();
+    if (other !== undefined) return this.#follow(other, reason);
+    this.#vacantSince = this.#now;
+    this.#deferUntil = undefined;
+    this.#putOffUntil = undefined;
+    this.#record(undefined, reason);
+    this.#wait();
+  }
+
+  /** Waits to stand: a little, by chance, or as long as something holds us back. */
+  #wait(): void {
+    this.#phase = "waiting";
+    if (this.#isYielding) return this.#timers.clear("phase");
+    const isDeferring = this.#mustDefer();
+    const from = Math.max(this.#now, (isDeferring && this.#deferUntil) || 0, this.#putOffUntil ?? 0);
+    this.#timers.set("phase", from + this.#jitter());
+  }
+
+  #open(): void {
+    if (this.#isYielding || this.#mustDefer() || this.#now < (this.#putOffUntil ?? 0)) return this.#wait();
+    this.#phase = "proposing";
+    this.#openedAt = this.#now;
+    this.#timers.set("phase", this.#now + this.#config.leaderElectionDurationMs);
+    this.#send(false);
+  }
+
+  #onRoundOver(): void {
+    const { settleMarginMs } = this.#config;
+    const better = this.#betterCandidate();
+    if (better !== undefined) return this.#loseRound(better);
+    this.#phase = "settling";
+    const due = this.#now + settleMarginMs * (1 - fraction(this.#random) / 2);
+    this.#timers.set("phase", this.#harmless(due, "later"));
+  }
+
+  /** Leaves the field to it, for as long as it can need. */
+  #loseRound(better: PkiId): void {
+    const { leaderElectionDurationMs, settleMarginMs } = this.#config;
+    this.#heard.giveWay(better);
+    this.#phase = "waiting";
+    this.#timers.set("phase", this.#now + leaderElectionDurationMs + settleMarginMs + this.#jitter());
+  }
+
+  #betterCandidate(): PkiId | undefined {
+    const since = this.#openedAt - this.#config.leaderElectionDurationMs;
+    for (const [author] of this.#heard.proposedSince(since)) if (this.#isBetter(author)) return author;
+    return undefined;
+  }
+
+  /** Whether its proposal takes precedence over ours. */
+  #isBetter(author: PkiId): boolean {
+    if (author > this.#self || !this.#heard.mayGiveWay(author)) return false;
+    return !this.#claims.isFarBehind(this.#claims.heightOf(author) ?? 0n, this.#height);
+  }
+
+  // Messages
+
+  #onMessage({ pkiId, isDeclaration }: LeadershipMessage): void {
+    if (this.#phase === "stopped") return this.#drop("not-running", pkiId);
+    if (pkiId === this.#self) return this.#drop("own-message", pkiId);
+    if (!this.#claims.isInView(pkiId)) {
+      if (isDeclaration) this.#putOff(pkiId);
+      return this.#drop("not-in-view", pkiId);
+    }
+    if (isDeclaration) this.#onDeclaration(pkiId, this.#now);
+    else this.#onProposal(pkiId);
+  }
+
+  /** Somebody leads of whom we do not know enough yet. */
+  #putOff(author: PkiId): void {
+    this.#heard.declareUnseen(author, this.#now);
+    if (this.#leader !== undefined || this.#putOffUntil !== undefined) return;
+    this.#putOffUntil = this.#now + this.#config.leaderElectionDurationMs;
+    if (this.#phase !== "starting") this.#wait();
+  }
+
+  #onProposal(author: PkiId): void {
+    this.#heard.propose(author, this.#now);
+    this.#heard.retract(author);
+    if (author === this.#leader) this.#vacate("left");
+    else if (this.#phase === "leading") this.#declareBy(this.#now);
+    else if (this.#phase === "settling" && this.#isBetter(author)) this.#loseRound(author);
+  }
+
+  #onDeclaration(author: PkiId, at: Millis): void {
+    const { leaderAliveThresholdMs, settleMarginMs } = this.#config;
+    if (author > this.#self && this.#claims.isUnproven(author, this.#height, this.#now)) {
+      return this.#drop("unproven-claim", author);
+    }
+    const isFresh = this.#heard.declaredAt(author, this.#now - leaderAliveThresholdMs) === undefined;
+    this.#heard.declare(author, at);
+    if (this.#phase !== "leading") return this.#follow(this.#liveLeader() ?? author, "declared");
+    if (author < this.#self) return this.#lose("deposed", author);
+    const isSettled = this.#now >= this.#gainedAt + settleMarginMs;
+    if (isSettled && this.#claims.isAhead(author, this.#height, this.#now)) return this.#lose("fell-behind", author);
+    // One that has just won may not bear to lose in the same breath.
+    if (isFresh) this.#timers.set("phase", this.#harmless(this.#now + settleMarginMs, "later"));
+    else this.#declareBy(this.#now);
+  }
+
+  #follow(leader: PkiId, reason: LeadershipReason): void {
+    const { leaderAliveThresholdMs, yieldMs } = this.#config;
+    const since = this.#heard.declaredAt(leader, Number.NEGATIVE_INFINITY) ?? this.#now;
+    this.#endVacancy(leader, this.#claims.heightOf(leader));
+    this.#phase = "following";
+    this.#isYielding = false;
+    this.#timers.clear("phase");
+    this.#timers.clear("yield-end");
+    this.#timers.set("silence", since + leaderAliveThresholdMs);
+    if (leader === this.#leader) return;
+    this.#timers.clear("probation");
+    if (leader > this.#self && this.#claims.isAhead(leader, this.#height, this.#now)) {
+      this.#probation = { leader, height: this.#height };
+      this.#timers.set("probation", this.#now + yieldMs);
+    }
+    this.#record(leader, reason);
+  }
+
+  #endVacancy(leader: PkiId, height: bigint | undefined): void {
+    this.#heard.endVacancy();
+    if (this.#leader === undefined && height !== undefined) {
+      this.#claims.setAsideIdle(height, leader, this.#vacantSince, this.#now);
+    }
+    this.#deferUntil = undefined;
+    this.#putOffUntil = undefined;
+  }
+
+  #onProbationOver(): void {
+    const probation = this.#probation;
+    if (probation === undefined || probation.leader !== this.#leader || this.#height > probation.height) return;
+    this.#claims.setAsideUnproven(probation.leader, this.#now);
+    this.#heard.retract(probation.leader);
+    this.#vacate("unproven");
+  }
+
+  // Leading
+
+  #lead(): void {
+    this.#endVacancy(this.#self, this.#height);
+    this.#phase = "leading";
+    this.#gainedAt = this.#now;
+    this.#outputs.push({ type: "gained", reason: "elected" });
+    this.#record(this.#self, "elected");
+    this.#declare();
+    this.#weigh();
+  }
+
+  #declare(): void {
+    const { leaderAliveThresholdMs, settleMarginMs } = this.#config;
+    // Whoever is behind falls silent, so that another stands; it goes on delivering until then.
+    if (this.#timers.at("behind") === undefined) {
+      this.#declaredAt = this.#now;
+      this.#send(true);
+    }
+    const due = this.#now + leaderAliveThresholdMs / 2 - settleMarginMs * fraction(this.#random);
+    this.#timers.set("phase", this.#harmless(due, "earlier"));
+  }
+
+  /** Declares at that time, or as soon after it as may be, unless it would anyway. */
+  #declareBy(due: Millis): void {
+    const at = this.#harmless(Math.max(due, this.#declaredAt + this.#config.settleMarginMs), "later");
+    const planned = this.#timers.at("phase") ?? Number.POSITIVE_INFINITY;
+    if (at > this.#now) this.#timers.set("phase", Math.min(at, planned));
+    else if (this.#phase === "leading") this.#declare();
+  }
+
+  /**
+   * A time near `due` at which a declaration of ours meets nobody that has just won: a peer of a higher PKI-ID that proposed
+   * itself wins `leaderElectionDurationMs` later, if it has not heard of us, and declares itself at once. A margin after
+   * that we have heard it, and a margin before it our declaration makes it withdraw.
+   */
+  #harmless(due: Millis, preferred: "earlier" | "later"): Millis {
+    const { leaderElectionDurationMs, settleMarginMs } = this.#config;
+    let at = due;
+    for (const [author, proposedAt] of this.#heard.proposedSince(this.#now - 2 * leaderElectionDurationMs)) {
+      const wins = proposedAt + leaderElectionDurationMs;
+      if (author < this.#self || Math.abs(at - wins) >= settleMarginMs) continue;
+      const earlier = wins - settleMarginMs;
+      at =
+        preferred === "earlier" && earlier >= this.#declaredAt + settleMarginMs && earlier > this.#now
+          ? earlier
+          : wins + settleMarginMs;
+    }
+    // Whoever proposes all the time delays us by this much at most.
+    return Math.min(at, due + 3 * settleMarginMs);
+  }
+
+  #onYield(reason: YieldReason): void {
+    if (this.#phase !== "leading") return;
+    const earliest = this.#gainedAt + this.#config.settleMarginMs;
+    if (this.#now >= earliest) return this.#stepDown(reason);
+    this.#yieldReason = reason;
+    this.#timers.set("yield", earliest);
+  }
+
+  #stepDown(reason: "fell-behind" | YieldReason): void {
+    if (this.#phase !== "leading") return;
+    const { leaderAliveThresholdMs, yieldMs } = this.#config;
+    this.#isYielding = true;
+    this.#timers.set("yield-end", this.#now + (this.#claims.viewSize === 0 ? leaderAliveThresholdMs : yieldMs));
+    this.#lose(reason, undefined);
+  }
+
+  #lose(reason: LeadershipReason, to: PkiId | undefined): void {
+    this.#outputs.push({ type: "lost", reason });
+    for (const name of ["phase", "behind", "yield"] as const) this.#timers.clear(name);
+    if (to === undefined) this.#vacate(reason);
+    else this.#follow(to, reason);
+  }
+
+  #send(isDeclaration: boolean): void {
+    if (this.#claims.viewSize === 0) return;
+    this.#sequence++;
+    const time = { incarnation: this.#incarnation, sequence: this.#sequence };
+    this.#outputs.push({ type: "send", time, isDeclaration });
+  }
+
+  // Leaves
+
+  #liveLeader(): PkiId | undefined {
+    return this.#heard.leaderSince(this.#now - this.#config.leaderAliveThresholdMs);
+  }
+
+  /** At least a millisecond, so that it is later, and at most a margin. */
+  #jitter(): Millis {
+    return 1 + Math.floor(this.#config.settleMarginMs * fraction(this.#random));
+  }
+
+  #record(leader: PkiId | undefined, reason: LeadershipReason): void {
+    const previous = this.#leader;
+    if (leader === previous) return;
+    this.#leader = leader;
+    const record: LeadershipRecord = { at: this.#now, leader, previous, reason };
+    this.#history.push(record);
+    if (this.#history.length > this.#config.maxRecords) this.#history.shift();
+    this.#outputs.push({ type: "recorded", record });
+  }
+
+  #drop(reason: ElectionDropReason, from: PkiId): void {
+    this.#outputs.push({ type: "dropped", reason, from });
+  }
+
+  // Queries
+
+  get isLeader(): boolean {
+    return this.#phase === "leading";
+  }
+
+  /** Whether we gave up leadership and have not heard of another since. */
+  get isYielding(): boolean {
+    return this.#isYielding;
+  }
+
+  /** Who leads, ourselves included, as far as we know. */
+  get leader(): PkiId | undefined {
+    return this.#leader;
+  }
+
+  /** That of our last message. */
+  get sequence(): bigint {
+    return this.#sequence;
+  }
+
+  /** Changes of leader, newest last. */
+  get history(): readonly LeadershipRecord[] {
+    return this.#history;
+  }
+}
+
+const timerNames: readonly TimerName[] = ["phase", "silence", "behind", "yield", "yield-end", "probation"];
