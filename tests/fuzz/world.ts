@@ -31,7 +31,7 @@ export const smallConfig = {
   requestStateInfoIntervalMs: 300,
   publishStateInfoIntervalMs: 500,
   minStateInfoGapMs: 50,
-  leaderAliveThresholdMs: 2_000,
+  election: { leaderAliveThresholdMs: 2_000 },
   maxMembers: 60,
   maxContacts: 10,
   maxResponseEntries: 80,

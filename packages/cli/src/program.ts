@@ -62,6 +62,21 @@ function createProgram(terminal: Terminal, onExit: (code: number) => void): Comm
     .option("--follow", "go on with new blocks as they are committed")
     .option("--json", "print one JSON object per block")
     .action(runs(async () => (await import("./commands/blocks.js")).showBlocks));
+  program
+    .command("members")
+    .description("show whom a running peer of a network sees, alive and dead")
+    .addOption(dirOption())
+    .option("--peer <name>", "the peer that is asked (default: the first that runs)")
+    .option("--json", "print one JSON object")
+    .action(runs(async () => (await import("./commands/members.js")).showMembers));
+  program
+    .command("leader")
+    .description("show who leads each organization in a channel, and since when")
+    .addOption(dirOption())
+    .option("--channel <name>", "the channel (default: the network's first)")
+    .option("--history", "show each change that the peers remember, and why")
+    .option("--json", "print one JSON object")
+    .action(runs(async () => (await import("./commands/leader.js")).showLeader));
   addIdentity(
     program.command("identity").description("look at the identities of a network, renew and revoke them"),
     runs,
@@ -166,11 +181,17 @@ function addStart(group: Command, kind: "peer" | "orderer"): Command {
 }
 
 function withShape(command: Command): Command {
-  const { orgs, peers, channel } = defaultShape;
+  const { orgs, peers, channel, election } = defaultShape;
   return command
     .addOption(new Option("--orgs <number>", `organizations (default: ${orgs})`).argParser(integer))
     .addOption(new Option("--peers <number>", `peers of each organization (default: ${peers})`).argParser(integer))
-    .addOption(new Option("--channel <name>", `the channel they join (default: ${channel})`));
+    .addOption(new Option("--channel <name>", `the channel they join (default: ${channel})`))
+    .addOption(
+      new Option("--election <kind>", `who leads an organization (default: ${election})`).choices([
+        "dynamic",
+        "static",
+      ]),
+    );
 }
 
 function dirOption(): Option {

@@ -10,7 +10,7 @@ import { findFreePorts } from "../src/network/ports.js";
 import { inTemporaryFolder } from "../src/testing/index.js";
 import { gossip } from "./command.js";
 
-const shape = { orgs: 1, peers: 1, channel: "demo" };
+const shape = { orgs: 1, peers: 1, channel: "demo", election: "dynamic" } as const;
 
 async function withListener<T>(port: number, action: () => Promise<T>): Promise<T> {
   const server = createServer();

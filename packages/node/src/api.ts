@@ -1,5 +1,6 @@
 import type { ConnectionView, Transport } from "@gossip/comm";
 import type { KnownIdentity, MessageCryptoService, SecurityAdvisor } from "@gossip/crypto";
+import type { ElectionConfig, ElectionInput, LeadershipReason } from "@gossip/election";
 import type { OrgId, PkiId, PrivateDataDigest, PrivateDataElement, PrivatePayload, Properties } from "@gossip/proto";
 import type { Clock, Logger, MaybePromise, Metrics, Random, WallClock } from "@gossip/runtime";
 import type { Ledger } from "@gossip/state";
@@ -58,8 +59,15 @@ export interface JoinOptions {
   readonly organizations: readonly OrgId[];
   /** Anchor peers of any organization of the channel. */
   readonly anchors?: readonly { readonly org: OrgId; readonly endpoint: string }[];
-  /** Static leadership: this node takes blocks from the orderer and pushes them to its organization. */
+  /** Static leadership: this node takes blocks from the orderer and pushes them to its organization. Not beside `election`. */
   readonly leader?: boolean;
+  /** Dynamic leadership: the members of the organization elect who takes blocks from the orderers. `true` for the node's own configuration. */
+  readonly election?: true | Partial<ElectionConfig>;
+  /**
+   * Told when an election gave this node leadership, or took it: to begin, or to end, to take blocks from the orderers. Calls
+   * come one after the other, gained and lost in turn, lost also when the channel is left or closed. MUST NOT throw.
+   */
+  readonly onLeadership?: (isLeader: boolean, reason: LeadershipReason) => void;
   /** Whether a leader pushes the blocks it publishes, and blocks are offered to be pulled (`peer.deliveryclient.blockGossipEnabled`). @default true */
   readonly blockGossip?: boolean;
   /**
@@ -176,6 +184,39 @@ export interface LeaderView {
   readonly lastSeenMs: number;
 }
 
+/** Why an elected leader gives up: no orderer is to be reached, delivery failed for another reason, or somebody asked for it. */
+export type YieldReason = Extract<ElectionInput, { readonly type: "yield" }>["reason"];
+
+/** One change of who leads the own organization in a channel, as this node saw it. */
+export interface LeadershipChange {
+  readonly atWallMs: number;
+  readonly leader: PkiId | undefined;
+  readonly previous: PkiId | undefined;
+  readonly reason: LeadershipReason | "static";
+}
+
+/**
+ * Who takes a channel's blocks from the orderers for the own organization (protocol page 08).
+ *
+ * @example
+ * channel.leadership.on("change", ({ leader, reason }) => console.log(leader ?? "nobody", reason));
+ */
+export interface LeadershipView {
+  /** Leader by its operator's word; elected, or standing for it; or neither. */
+  readonly mode: "static" | "elected" | "none";
+  readonly isLeader: boolean;
+  /** Who leads as far as this node's election knows, itself included; `undefined` for nobody, and where it does not take part. */
+  readonly leader: PkiId | undefined;
+  /** Gave up leadership, and leaves it to others for a while. */
+  readonly isYielding: boolean;
+  /** Newest last, bounded. */
+  readonly history: readonly LeadershipChange[];
+  /** Gives up leadership for a while, if there is any: others may lead meanwhile. Static leaders do not. */
+  yield(reason?: YieldReason): void;
+  /** Told of each change. Returns what ends the listening. */
+  on(event: "change", listener: (change: LeadershipChange) => void): () => void;
+}
+
 /** Something refused, for `/gossip` output: newest last, bounded. */
 export interface Refusal {
   readonly atWallMs: number;
@@ -233,7 +274,9 @@ export interface GossipNode {
 export interface Channel {
   readonly id: string;
   readonly height: bigint;
+  /** As `leadership.isLeader`. */
   readonly isLeader: boolean;
+  readonly leadership: LeadershipView;
   /** Members of the channel as their state infos say, self excluded. */
   readonly members: readonly ChannelMemberView[];
   /** Blocks and bytes waiting for commit. */

@@ -10,6 +10,7 @@ import { ChannelBlocks } from "./channel-blocks.js";
 import { ChannelGossip, type ChannelGossipInput, type ChannelGossipOutput } from "./channel-gossip.js";
 import { channelMetrics } from "./channel-metrics.js";
 import { LeaderTable } from "./leader-table.js";
+import { Leadership } from "./leadership.js";
 import { type RoutableChannel, stateInfoEmission } from "./routing.js";
 import { SharedMapShell } from "./shared-map.js";
 import type { ChannelSurroundings } from "./surroundings.js";
@@ -21,7 +22,7 @@ import { MembershipTracker } from "./tracker.js";
  */
 export class ChannelShell implements Channel, RoutableChannel {
   readonly id: string;
-  readonly isLeader: boolean;
+  readonly leadership: Leadership;
   /** Where private data is kept; `undefined` for nowhere. */
   readonly privateData: PrivateDataHandler | undefined;
   readonly #around: ChannelSurroundings;
@@ -40,13 +41,12 @@ export class ChannelShell implements Channel, RoutableChannel {
   constructor(id: string, options: JoinOptions, incarnation: bigint, around: ChannelSurroundings) {
     const { clock, random, config } = around;
     this.id = id;
-    this.isLeader = options.leader ?? false;
     this.#around = around;
     this.#log = around.log.child("channel");
     this.#metrics = channelMetrics(around.metrics);
     this.privateData = options.privateData;
     this.#leaders = new LeaderTable({
-      aliveThresholdMs: config.leaderAliveThresholdMs,
+      aliveThresholdMs: config.election.leaderAliveThresholdMs,
       maxAuthors: config.maxMembers,
     });
     this.#gossip = new ChannelGossip({
@@ -83,7 +83,10 @@ export class ChannelShell implements Channel, RoutableChannel {
           endpoint: around.endpointOf(pkiId),
         })),
       send: (to, envelope, lane) => this.#send(to, envelope, lane),
-      onHeight: (height) => this.#gossipRun.push({ type: "height", height }),
+      onHeight: (height) => {
+        this.#gossipRun.push({ type: "height", height });
+        this.leadership.onHeight(height);
+      },
       onCommitted: (...committed) => this.#blockPull.committed(...committed),
       onTrustChanged: () => this.#onTrustChanged(),
     });
@@ -103,6 +106,16 @@ export class ChannelShell implements Channel, RoutableChannel {
       },
       send: (to, envelope, lane) => this.#send(to, envelope, lane),
     });
+    this.leadership = new Leadership({
+      channel: id,
+      incarnation,
+      join: options,
+      around,
+      candidates: () =>
+        this.#gossip.members.flatMap(({ pkiId, properties }) =>
+          around.membership.orgOf(pkiId) === around.selfOrg ? [{ pkiId, height: properties.ledgerHeight }] : [],
+        ),
+    });
     this.shared = new SharedMapShell({
       channel: id,
       incarnation,
@@ -121,12 +134,17 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.#gossipRun.push({ type: "start" });
     this.#blocks.push({ type: "peers-changed" });
     this.#blockPull.start();
+    this.leadership.start();
   }
 
   // What programs see
 
   get height(): bigint {
     return this.#blocks.height;
+  }
+
+  get isLeader(): boolean {
+    return this.leadership.isLeader;
   }
 
   get lastBlock(): Channel["lastBlock"] {
@@ -256,7 +274,8 @@ export class ChannelShell implements Channel, RoutableChannel {
 
   onLeadership({ message }: Verified<LeadershipMessage>): void {
     const { clock, drops } = this.#around;
-    if (!this.#leaders.add(message, clock.now())) drops.count("channel", "stale-leadership");
+    if (this.#leaders.add(message, clock.now())) this.leadership.onMessage(message);
+    else drops.count("channel", "stale-leadership");
   }
 
   onState(input: Extract<StateInput, { readonly type: "state-request" | "state-response" }>): void {
@@ -276,6 +295,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   }
 
   onMembersChanged(): void {
+    this.leadership.peersChanged();
     this.shared.peersChanged();
     this.#blocks.push({ type: "peers-changed" });
   }
@@ -308,6 +328,7 @@ export class ChannelShell implements Channel, RoutableChannel {
 
   close(): void {
     this.#closed = true;
+    this.leadership.close();
     this.#gossipRun.close();
     this.#blocks.close();
     this.#blockPull.close();
@@ -343,6 +364,7 @@ export class ChannelShell implements Channel, RoutableChannel {
         return this.#send(output.to, exit.snapshot(this.id, output.elements), "control");
       case "peers-changed":
         this.#blocks.push({ type: "peers-changed" });
+        this.leadership.peersChanged();
         this.shared.peersChanged();
         return this.#blockPull.peersChanged();
       case "dropped":

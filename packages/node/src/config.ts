@@ -1,6 +1,7 @@
 import type { CommConfig } from "@gossip/comm";
 import { commDefaults } from "@gossip/comm";
 import { type DiscoveryConfig, discoveryDefaults, resolveDiscoveryConfig } from "@gossip/discovery";
+import { type ElectionConfig, electionDefaults, resolveElectionConfig } from "@gossip/election";
 import { type PullConfig, pullDefaults, resolvePullConfig } from "@gossip/pull";
 import { GossipError } from "@gossip/runtime";
 import { resolveSharedMapConfig, type SharedMapConfig, sharedMapDefaults } from "@gossip/shared-map";
@@ -48,11 +49,8 @@ export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
    * @default 5_000
    */
   readonly membershipTrackerIntervalMs: number;
-  /**
-   * How long a peer's declaration of leadership holds (`peer.gossip.election.leaderAliveThreshold`); leaders declare twice as often.
-   * @default 10_000
-   */
-  readonly leaderAliveThresholdMs: number;
+  /** `peer.gossip.election.*`; also how long a declaration of leadership holds for a node that does not stand. */
+  readonly election: ElectionConfig;
   /** `peer.gossip.state.*`. */
   readonly state: StateConfig;
   /** Of the map that members of a channel keep in common (protocol page 14). */
@@ -133,7 +131,8 @@ export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
 }
 
 /** What a program may set; everything else has its default. */
-export type GossipOptions = Partial<Omit<GossipConfig, "state" | "sharedMap">> & {
+export type GossipOptions = Partial<Omit<GossipConfig, "election" | "state" | "sharedMap">> & {
+  readonly election?: Partial<ElectionConfig>;
   readonly state?: Partial<StateConfig>;
   readonly sharedMap?: Partial<GossipConfig["sharedMap"]>;
 };
@@ -151,7 +150,7 @@ export const gossipDefaults: GossipConfig = Object.freeze({
   publishStateInfoIntervalMs: 4_000,
   requestStateInfoIntervalMs: 4_000,
   membershipTrackerIntervalMs: 5_000,
-  leaderAliveThresholdMs: 10_000,
+  election: electionDefaults,
   state: stateDefaults,
   sharedMap: Object.freeze({ ...sharedMapDefaults, enabled: true }),
   maxBlockCountToStore: 10,
@@ -200,7 +199,6 @@ const leastValues = [
   ["publishStateInfoIntervalMs", 1],
   ["requestStateInfoIntervalMs", 1],
   ["membershipTrackerIntervalMs", 1],
-  ["leaderAliveThresholdMs", 1],
   ["maxBlockCountToStore", 1],
   ["maxBlockWindowBytes", 1],
   ["minStateInfoGapMs", 1],
@@ -223,9 +221,18 @@ const leastValues = [
 export function resolveGossipConfig(given: GossipOptions = {}): GossipConfig {
   const discovery = resolveDiscoveryConfig(only(given, discoveryDefaults));
   const pull = resolvePullConfig(only(given, pullDefaults));
+  const election = resolveElectionConfig(given.election);
   const state = resolveStateConfig(given.state);
   const sharedMap = resolveSharedMap(given.sharedMap, pull);
-  const config: GossipConfig = Object.freeze({ ...gossipDefaults, ...given, ...discovery, ...pull, state, sharedMap });
+  const config: GossipConfig = Object.freeze({
+    ...gossipDefaults,
+    ...given,
+    ...discovery,
+    ...pull,
+    election,
+    state,
+    sharedMap,
+  });
   for (const [name, least] of leastValues) {
     const value = config[name];
     // Times may have fractions, everything else is a number of something.

@@ -13,6 +13,7 @@ import type {
   BlockPayload,
   DataMessage,
   Envelope,
+  LeadershipMessage,
   MessageHeader,
   PeerIdentity,
   PeerTime,
@@ -111,6 +112,25 @@ export class Exit {
       properties,
     };
     return this.#guard(() => whenDone(seal(message, crypto), (envelope) => markVerified(message, envelope)));
+  }
+
+  /** Our proposal or declaration in the election of a channel's leader. `undefined` when signing failed. */
+  leadership(channel: string, time: PeerTime, isDeclaration: boolean): MaybePromise<Emission | undefined> {
+    const { self: pkiId, crypto } = this.#options;
+    const message: LeadershipMessage = {
+      nonce: 0n,
+      channel,
+      tag: "chan-and-org",
+      type: "leadership",
+      pkiId,
+      time,
+      isDeclaration,
+    };
+    return this.#guard(() =>
+      whenDone(seal(message, crypto), (envelope): Emission => {
+        return { key: undefined, message, envelope, channel, except: undefined };
+      }),
+    );
   }
 
   /** Our own item of the identity pull. `undefined` when signing failed. */

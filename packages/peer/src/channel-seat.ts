@@ -9,15 +9,23 @@
  *                          later, or when it came back
  *     member  -> waiting   a config block names it no more
  *
+ * Who takes blocks from the orderers: a leader by its operator's word always; a candidate while it leads, and while it waits,
+ * for nobody else in its organization can be asked then; others never. A leader that reaches no orderer for a while gives up
+ * where another might do better.
+ *
  * Config blocks are put in force here, in both states, before the next block is judged. One stream from the orderers
  * serves both: it stands still while a config block that it brought is not in force.
  */
-import type { Deliver } from "@gossip/deliver";
+import type { Deliver, DeliverOptions } from "@gossip/deliver";
 import type { Channel, GossipNode } from "@gossip/node";
 import type { PrivateData } from "@gossip/privdata";
 import type { Block } from "@gossip/proto/fabric";
-import type { Logger } from "@gossip/runtime";
+import type { Logger, Millis, Timer } from "@gossip/runtime";
 import { type OrdererStreamOptions, openOrdererStream } from "./orderer-stream.js";
+
+/** How often an elected leader looks whether it reaches an orderer. */
+const watchMs = 1_000;
+const defaultOrdererTimeoutMs = 30_000;
 
 /** What a seat needs of its peer. */
 export interface ChannelSeatOptions extends OrdererStreamOptions {
@@ -34,6 +42,11 @@ export class ChannelSeat {
   /** Done when the channel that was left is closed. */
   #left: Promise<void> = Promise.resolve();
   #deliver: Deliver | undefined;
+  /** Done when the last stream that was ended hands over nothing any more. */
+  #ended: Promise<void> = Promise.resolve();
+  #watch: Timer | undefined;
+  /** Since when no orderer is to be reached. */
+  #unreachableSince: Millis | undefined;
   /** The newest block that is committed and, if it was a config block, in force. */
   #inForce: bigint;
   /** Whoever waits for a config block to be in force. */
@@ -54,7 +67,8 @@ export class ChannelSeat {
   get absence(): string | undefined {
     if (this.#channel !== undefined) return undefined;
     const { localMspId, orgLeader } = this.#options.config;
-    const how = orgLeader === true ? "following its orderers" : "set peer.gossip.orgLeader to follow its orderers";
+    const isFollowing = orgLeader === true || this.#options.config.leaderElection === true;
+    const how = isFollowing ? "following its orderers" : "set peer.gossip.orgLeader to follow its orderers";
     const failure = this.#deliver?.status.lastFailure;
     const last = failure === undefined ? "" : `; they say: ${failure}`;
     return `${localMspId} is not among its organizations as of block ${this.#inForce}: ${how} until it is${last}`;
@@ -82,7 +96,9 @@ export class ChannelSeat {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#release();
-    await this.#deliver?.stop();
+    this.#watch?.cancel();
+    this.#endStream();
+    await this.#ended;
   }
 
   get #isMember(): boolean {
@@ -92,13 +108,17 @@ export class ChannelSeat {
 
   async #join(node: GossipNode): Promise<void> {
     const { config, trusted, ledger, privateData } = this.#options;
-    const { orgLeader = false, blockGossip = true } = config;
+    const { orgLeader = false, leaderElection = false, blockGossip = true } = config;
     const { organizations, anchors } = trusted.terms;
     this.#channel = await node.join(trusted.id, {
       ledger,
       organizations,
       anchors,
       leader: orgLeader,
+      ...(leaderElection && {
+        election: true,
+        onLeadership: (isLeader, reason) => this.#onLeadership(isLeader, reason),
+      }),
       blockGossip,
       onCommitted: (blockNumber, block) => this.#onCommitted(blockNumber, block),
       onRefused: () => this.#deliver?.rewind({ next: ledger.height, lastHash: ledger.lastHash }),
@@ -110,25 +130,72 @@ export class ChannelSeat {
     this.#log.error("own organization is no longer in the channel: leaving it", this.#fields());
     this.#left = this.#channel?.leave() ?? this.#left;
     this.#channel = undefined;
+    this.#watch?.cancel();
   }
 
-  /** Pulls from the orderers that the terms name; who is no leader does not. */
+  /** Whether this peer takes blocks from the orderers itself, now. */
+  get #isFollowing(): boolean {
+    const { orgLeader, leaderElection } = this.#options.config;
+    if (this.#isClosed) return false;
+    return orgLeader === true || (leaderElection === true && (this.#channel?.isLeader ?? true));
+  }
+
+  /** Pulls from the orderers that the terms name, as long as that is ours to do. */
   #followOrderers(): void {
-    const { config, trusted } = this.#options;
-    if (config.orgLeader !== true) return;
+    if (!this.#isFollowing) return this.#endStream();
+    const { trusted } = this.#options;
     const { orderers } = trusted.terms;
     if (orderers.length === 0) {
       this.#log.warn("a leader without orderers: the channel's configuration names none", { channel: trusted.id });
     }
     if (this.#deliver !== undefined) this.#deliver.setEndpoints(orderers);
-    else if (orderers.length > 0) {
-      this.#deliver = openOrdererStream(this.#options, (blockNumber, bytes, block) => {
-        const channel = this.#channel;
-        return channel === undefined
-          ? this.#onAlone(blockNumber, bytes)
-          : this.#onDelivered(channel, { blockNumber, bytes, block });
+    else if (orderers.length > 0) this.#deliver = openOrdererStream(this.#options, this.#onBlock);
+  }
+
+  readonly #onBlock: DeliverOptions["onBlock"] = (blockNumber, bytes, block) => {
+    const channel = this.#channel;
+    if (channel === undefined) return this.#onAlone(blockNumber, bytes);
+    return this.#onDelivered(channel, { blockNumber, bytes, block });
+  };
+
+  #endStream(): void {
+    const deliver = this.#deliver;
+    if (deliver === undefined) return;
+    this.#deliver = undefined;
+    const ended = deliver.stop();
+    this.#ended = Promise.all([this.#ended, ended]).then(() => {});
+  }
+
+  #onLeadership(isLeader: boolean, reason: string): void {
+    this.#log.info(isLeader ? "leading: taking blocks from the orderers" : "leading no more", {
+      ...this.#fields(),
+      reason,
+    });
+    this.#watch?.cancel();
+    this.#unreachableSince = undefined;
+    if (isLeader) this.#watchOrderers();
+    // One stream at a time; whoever has lost leadership again by then begins none.
+    void this.#ended.then(() => this.#followOrderers());
+    if (!isLeader) this.#endStream();
+  }
+
+  /** Gives up leadership when no orderer is to be reached for too long, if somebody else might reach one. */
+  #watchOrderers(): void {
+    const { clock, config } = this.#options;
+    this.#watch = clock.schedule(clock.now() + watchMs, () => {
+      if (this.#isClosed || this.#channel?.isLeader !== true) return;
+      this.#watchOrderers();
+      const now = clock.now();
+      if (this.#deliver?.status.state === "streaming") this.#unreachableSince = undefined;
+      else this.#unreachableSince ??= now;
+      const isTooLong = now - (this.#unreachableSince ?? now) >= (config.ordererTimeoutMs ?? defaultOrdererTimeoutMs);
+      if (!isTooLong || !this.#channel.members.some(({ org }) => org === config.localMspId)) return;
+      this.#log.warn("no orderer is to be reached: leaving leadership to others", {
+        ...this.#fields(),
+        last: this.#deliver?.status.lastFailure,
       });
-    }
+      this.#channel.leadership.yield("no-orderer");
+    });
   }
 
   /** The block after a config block is judged by what that one says, so it has to be in force first. */

@@ -65,6 +65,7 @@ function gossipOptions({ peer, isFabric }: Reading): GossipOptions {
     ...present("maxConnections", gossip.maxConnections),
     ...present("maxPendingHandshakes", gossip.maxPendingHandshakes),
     ...present("maxHandshakesPerSecond", gossip.maxHandshakesPerSecond),
+    ...present("election", gossip.election && electionOptions(gossip.election)),
     ...present(
       "sharedMap",
       gossip.sharedMap && {
@@ -73,6 +74,16 @@ function gossipOptions({ peer, isFabric }: Reading): GossipOptions {
       },
     ),
     state: stateOptions(gossip.state ?? {}, isFabric),
+  };
+}
+
+function electionOptions(election: NonNullable<GossipSection["election"]>): NonNullable<GossipOptions["election"]> {
+  return {
+    ...present("startupGracePeriodMs", election.startupGracePeriod),
+    ...present("membershipSampleIntervalMs", election.membershipSampleInterval),
+    ...present("leaderAliveThresholdMs", election.leaderAliveThreshold),
+    ...present("leaderElectionDurationMs", election.leaderElectionDuration),
+    ...present("maxLagBlocks", election.maxLagBlocks),
   };
 }
 

@@ -59,7 +59,8 @@ export async function readConfig(reading: Reading, options: ReadPeerConfigOption
     ...present("endpoint", readEndpoint(reading, listenAddress, options)),
     ...present("externalEndpoint", readExternalEndpoint(reading)),
     ...present("bootstrap", gossip?.bootstrap),
-    orgLeader: readLeader(reading),
+    ...readLeadership(reading),
+    ...present("ordererTimeoutMs", gossip?.election?.ordererTimeout),
     ...present("blockGossip", deliveryclient?.blockGossipEnabled),
     gossip: readGossip(reading),
     ...present("keepalive", readKeepalive(reading)),
@@ -125,17 +126,12 @@ function readExternalEndpoint({ peer, refusals, isFabric, warnings }: Reading): 
   return undefined;
 }
 
-function readLeader(reading: Reading): boolean {
-  const { orgLeader = false, useLeaderElection = false } = reading.peer.gossip ?? {};
-  const key = "peer.gossip.useLeaderElection";
+function readLeadership({ peer, refusals }: Reading): Pick<PeerConfig, "orgLeader" | "leaderElection"> {
+  const { orgLeader = false, useLeaderElection = false } = peer.gossip ?? {};
   if (orgLeader && useLeaderElection) {
-    throw reading.refusals.refuse(key, "to be false while peer.gossip.orgLeader is true");
+    throw refusals.refuse("peer.gossip.useLeaderElection", "to be false while peer.gossip.orgLeader is true");
   }
-  if (useLeaderElection) {
-    const others = "its organization needs another leader, an elected one or one with peer.gossip.orgLeader";
-    reading.warn(key, `${key} has no effect yet: this peer never stands for election, and ${others}`);
-  }
-  return orgLeader;
+  return { orgLeader, leaderElection: useLeaderElection };
 }
 
 /** Refuses keys that cannot be had from an MSP folder. */

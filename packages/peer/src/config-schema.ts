@@ -151,6 +151,14 @@ const gossipSection = () =>
     maxConnections: integer(1),
     maxPendingHandshakes: integer(1),
     maxHandshakesPerSecond: integer(1),
+    election: section({
+      startupGracePeriod: orDefault(duration("15s")),
+      membershipSampleInterval: orDefault(duration("1s")),
+      leaderAliveThreshold: orDefault(duration("10s")),
+      leaderElectionDuration: orDefault(duration("5s")),
+      maxLagBlocks: integer(0),
+      ordererTimeout: duration("30s"),
+    }),
     sharedMap: section({ enabled: flag(), tombstoneTtl: duration("24h") }),
     pvtData: section({ transientstoreMaxBlockRetention: orDefault(integer(1)) }),
     state: section({

@@ -33,7 +33,6 @@ export const keysWithoutEffect: readonly { readonly reason: string; readonly key
       "peer.BCCSP.SW.Security",
       "peer.BCCSP.PKCS11",
       "peer.tls.serverhostoverride",
-      "peer.gossip.election",
       "peer.gossip.nonBlockingCommitMode",
       "peer.gossip.pvtData.pullRetryThreshold",
       "peer.gossip.pvtData.pushAckTimeout",

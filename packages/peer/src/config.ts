@@ -27,6 +27,13 @@ export interface PeerConfig {
   readonly gossip?: GossipOptions;
   /** Static leader of its organization: pulls blocks from the orderers and pushes them (`peer.gossip.orgLeader`). @default false */
   readonly orgLeader?: boolean;
+  /** Stands for election as leader of its organization in each channel (`peer.gossip.useLeaderElection`). Not beside `orgLeader`. @default false */
+  readonly leaderElection?: boolean;
+  /**
+   * Milliseconds without any orderer after which an elected leader gives up, if there are others who might lead
+   * (`peer.gossip.election.ordererTimeout`). @default 30_000
+   */
+  readonly ordererTimeoutMs?: number;
   /** Whether a leader pushes the blocks that it pulls (`peer.deliveryclient.blockGossipEnabled`). @default true */
   readonly blockGossip?: boolean;
   /** How a leader pulls from orderers (`peer.deliveryclient`). */

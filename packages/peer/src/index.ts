@@ -27,6 +27,8 @@ export type {
   HealthCheck,
   HealthView,
   LeaderEntry,
+  LeadershipChangeEntry,
+  LeadershipEntry,
   MemberEntry,
   MembersView,
   RefusalEntry,

@@ -6,6 +6,7 @@ import type {
   ChannelsView,
   DeliverEntry,
   HealthCheck,
+  LeadershipEntry,
   MemberEntry,
   MembersView,
   RefusalEntry,
@@ -99,6 +100,7 @@ function showChannel(channel: Channel, deliver: Deliver | undefined): ChannelEnt
     height: String(channel.height),
     leader: channel.isLeader,
     leaders: byPkiId(channel.leaders).map(({ pkiId, lastSeenMs }) => ({ pkiId, lastSeenMs: Math.round(lastSeenMs) })),
+    leadership: showLeadership(channel.leadership),
     lastBlock:
       lastBlock === undefined
         ? null
@@ -107,6 +109,17 @@ function showChannel(channel: Channel, deliver: Deliver | undefined): ChannelEnt
     health: health.ok ? { ok: true } : { ok: false, detail: health.detail },
     members: byPkiId(channel.members).map(showChannelMember),
     deliver: deliver === undefined ? null : showDeliver(deliver),
+  };
+}
+
+function showLeadership({ mode, leader, isYielding, history }: Channel["leadership"]): LeadershipEntry {
+  return {
+    mode,
+    leader: leader ?? null,
+    yielding: isYielding,
+    history: history.map(({ atWallMs, leader, previous, reason }) => {
+      return { at: new Date(atWallMs).toISOString(), leader: leader ?? null, previous: previous ?? null, reason };
+    }),
   };
 }
 

@@ -96,7 +96,8 @@ export async function openTrust(config: PeerConfig, wall: WallClock): Promise<Tr
 export function checkPart(config: PeerConfig, trust: Trust, hasLedger: (channel: string) => boolean): void {
   for (const [at, { id, terms }] of trust.channels.entries()) {
     if (terms.organizations.includes(config.localMspId)) continue;
-    const mayCome = config.trust.type === "fabric" && (config.orgLeader === true || hasLedger(id));
+    const mayCome =
+      config.trust.type === "fabric" && (config.orgLeader === true || config.leaderElection === true || hasLedger(id));
     if (mayCome) continue;
     const { origin } = config.channels[at] ?? {};
     const got = terms.organizations.join(", ");

@@ -69,6 +69,27 @@ export interface LeaderEntry {
   readonly lastSeenMs: number;
 }
 
+/** Who leads our organization in a channel, as this peer knows. */
+export interface LeadershipEntry {
+  /** Leader by its operator's word; elected or standing for it; or neither. */
+  readonly mode: "static" | "elected" | "none";
+  /** PKI-ID, this peer's own included; `null` for nobody, and where this peer does not take part. */
+  readonly leader: string | null;
+  /** Gave up leadership, and leaves it to others for a while. */
+  readonly yielding: boolean;
+  /** Changes, newest last. */
+  readonly history: readonly LeadershipChangeEntry[];
+}
+
+/** One change of who leads. */
+export interface LeadershipChangeEntry {
+  /** As RFC 3339 has it. */
+  readonly at: string;
+  readonly leader: string | null;
+  readonly previous: string | null;
+  readonly reason: string;
+}
+
 /** Answer of `GET /gossip/channels`. */
 export interface ChannelsView {
   /** By name. */
@@ -83,6 +104,7 @@ export interface ChannelEntry {
   readonly leader: boolean;
   /** Other peers that declare themselves leaders of our organization, by PKI-ID. */
   readonly leaders: readonly LeaderEntry[];
+  readonly leadership: LeadershipEntry;
   readonly lastBlock: { readonly number: string /** Lower-case hex. */; readonly hash: string } | null;
   /** Blocks and bytes that wait for commit. */
   readonly buffered: { readonly blocks: number; readonly bytes: number };

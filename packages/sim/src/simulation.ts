@@ -22,6 +22,8 @@ export interface SimulationOptions {
   readonly channel?: string | false;
   /** Of every node. */
   readonly config?: GossipOptions;
+  /** Whether each organization elects who takes blocks from the orderer. Default false: its first node does. */
+  readonly elects?: boolean;
   readonly network?: Pick<SimNetworkOptions, "latencyMs" | "breakAfterMs" | "windowBytes">;
   /** Endpoints are shown to other organizations. Default true. */
   readonly visible?: boolean;
@@ -119,7 +121,7 @@ export class Simulation {
     return true;
   }
 
-  /** Cuts one block from these transactions; the first running node of each organization takes it from the orderer. */
+  /** Cuts one block from these transactions; whoever leads its organization takes it from the orderer. */
   order(transactions: readonly string[]): void {
     const previous = readBlock(this.blocks.at(-1) as Uint8Array);
     assert(previous.ok, "the orderer's own block decodes");
@@ -188,7 +190,9 @@ export class Simulation {
         org: orgId(org),
         endpoint: (this.nodes.find((other) => other.org === org) as SimNode).endpoint,
       })),
-      leader: peers[0] === node,
+      ...(this.#options.elects === true
+        ? { election: true, onLeadership: (isLeader) => isLeader && node.channel && this.#deliver(node, node.channel) }
+        : { leader: peers[0] === node }),
     });
     if (node.channel.isLeader) this.#deliver(node, node.channel);
   }
@@ -221,6 +225,7 @@ export class Simulation {
     this.#delivering.add(channel);
     const next = async () => {
       for (let number = channel.height; number < this.blocks.length && node.channel === channel; number++) {
+        if (!channel.isLeader) return;
         await channel.publish(number, this.blocks[Number(number)] as Uint8Array);
       }
     };

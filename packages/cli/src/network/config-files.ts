@@ -30,6 +30,7 @@ export function peerConfig(layout: NetworkLayout, peer: PeerLayout, paths: Netwo
         bootstrap: peer.bootstrap,
         externalEndpoint: peer.endpoint,
         orgLeader: peer.isLeader,
+        useLeaderElection: layout.election === "dynamic",
         ...livelyGossip,
       },
       // Fabric waits up to an hour for an orderer that was away; here somebody is watching.
@@ -54,6 +55,13 @@ const livelyGossip = Object.freeze({
   publishStateInfoInterval: "1s",
   requestStateInfoInterval: "2s",
   membershipTrackerInterval: "1s",
+  election: {
+    startupGracePeriod: "3s",
+    membershipSampleInterval: "200ms",
+    leaderAliveThreshold: "2s",
+    leaderElectionDuration: "500ms",
+    ordererTimeout: "10s",
+  },
   state: { enabled: true, checkInterval: "1s" },
 });
 

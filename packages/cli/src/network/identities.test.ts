@@ -22,7 +22,7 @@ const someId = pkiId("ab".repeat(32));
 async function inNetwork(use: (dir: string) => Promise<void>): Promise<void> {
   await inTemporaryFolder(async (temporary) => {
     const dir = join(temporary, "net");
-    await makeNetwork(dir, planNetwork({ orgs: 2, peers: 1, channel: "demo" }, 7050));
+    await makeNetwork(dir, planNetwork({ orgs: 2, peers: 1, channel: "demo", election: "static" }, 7050));
     await use(dir);
   });
 }

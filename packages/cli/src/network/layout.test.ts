@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { peersOf, planNetwork, portCount, portOf } from "./layout.js";
 
-const shape = { orgs: 2, peers: 3, channel: "demo" };
+const shape = { orgs: 2, peers: 3, channel: "demo", election: "static" } as const;
 
 describe("planNetwork", () => {
   it("names organizations and peers, and makes the first of each its leader", () => {

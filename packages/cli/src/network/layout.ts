@@ -7,6 +7,7 @@ const maxPeersInAll = 64;
 /** A network written down: who is there, and where each listens. */
 export interface NetworkLayout {
   readonly channel: string;
+  readonly election: NetworkShape["election"];
   readonly orderer: OrdererLayout;
   readonly organizations: readonly OrganizationLayout[];
 }
@@ -19,7 +20,7 @@ interface OrdererLayout {
 
 interface OrganizationLayout {
   readonly id: string;
-  /** The first is its static leader, its anchor, and the bootstrap of the others. */
+  /** The first is its anchor, the bootstrap of the others, and its leader unless that one is elected. */
   readonly peers: readonly PeerLayout[];
 }
 
@@ -29,6 +30,7 @@ export interface PeerLayout {
   readonly endpoint: string;
   /** Where its operations service listens. */
   readonly operations: string;
+  /** Leader of its organization without an election. */
   readonly isLeader: boolean;
   /** Endpoints of its own organization that it dials first. */
   readonly bootstrap: readonly string[];
@@ -61,13 +63,14 @@ export function planNetwork(shape: NetworkShape, basePort: number): NetworkLayou
       org: id,
       endpoint: `${host}:${first + index}`,
       operations: `${host}:${first + index + all}`,
-      isLeader: index === 0,
+      isLeader: index === 0 && shape.election === "static",
       bootstrap: bootstrapOf(index, first, shape.peers),
     }));
     return { id, peers };
   });
   return {
     channel: shape.channel,
+    election: shape.election,
     orderer: { name: "orderer0", org: ordererOrg, endpoint: `${host}:${basePort}` },
     organizations,
   };

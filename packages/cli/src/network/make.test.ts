@@ -8,7 +8,7 @@ import { makeNetwork } from "./make.js";
 import { readOrdererConfig } from "./orderer-file.js";
 import { networkPaths } from "./paths.js";
 
-const layout = planNetwork({ orgs: 2, peers: 2, channel: "demo" }, 7050);
+const layout = planNetwork({ orgs: 2, peers: 2, channel: "demo", election: "static" }, 7050);
 
 describe("makeNetwork", () => {
   it("writes configurations that peers and orderers take without a warning", () =>

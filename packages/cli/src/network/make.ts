@@ -81,6 +81,7 @@ export function networkFileOf(layout: NetworkLayout, dir: string): NetworkFile {
       config: paths.member("peer", peer.name).config,
     })),
     channels: [layout.channel],
+    election: layout.election,
     up: null,
   };
 }

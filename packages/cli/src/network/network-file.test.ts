@@ -18,7 +18,7 @@ let file: NetworkFile;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "gossip-test-"));
-  file = networkFileOf(planNetwork({ orgs: 2, peers: 2, channel: "demo" }, 7050), dir);
+  file = networkFileOf(planNetwork({ orgs: 2, peers: 2, channel: "demo", election: "static" }, 7050), dir);
   await writeNetworkFile(dir, file);
 });
 

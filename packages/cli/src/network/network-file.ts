@@ -10,6 +10,8 @@ export interface NetworkFile {
   readonly orderers: readonly ProcessEntry[];
   readonly peers: readonly PeerEntry[];
   readonly channels: readonly string[];
+  /** Whether leaders are elected; `static` in files that do not say. */
+  readonly election: "dynamic" | "static";
   /** The `gossip network up` that looks after them; `null` when none does. */
   readonly up: ProcessMark | null;
 }
@@ -109,7 +111,7 @@ function parseNetworkFile(text: string, path: string): NetworkFile {
     throw bad(errorText(error));
   }
   if (!isRecord(value)) throw bad("it is no object");
-  const { orderers, peers, channels, up } = value;
+  const { orderers, peers, channels, election, up } = value;
   if (!Array.isArray(orderers) || !orderers.every((entry) => isEntry(entry, ["name", "endpoint", "config"]))) {
     throw bad("a field of orderers is missing");
   }
@@ -126,6 +128,7 @@ function parseNetworkFile(text: string, path: string): NetworkFile {
     orderers: orderers.map(withMark) as unknown as readonly ProcessEntry[],
     peers: peers.map(withMark) as unknown as readonly PeerEntry[],
     channels,
+    election: election === "dynamic" ? "dynamic" : "static",
     up: isMark(up) ? up : null,
   };
 }

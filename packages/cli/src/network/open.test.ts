@@ -14,7 +14,7 @@ import { findNetworkOf, openNetwork } from "./open.js";
 import { networkPaths } from "./paths.js";
 import { findFreePorts } from "./ports.js";
 
-const layout = planNetwork({ orgs: 2, peers: 1, channel: "demo" }, 7050);
+const layout = planNetwork({ orgs: 2, peers: 1, channel: "demo", election: "dynamic" }, 7050);
 
 describe("openNetwork", () => {
   it("makes a network where there is none, and opens the same one the next time", () =>

@@ -71,6 +71,7 @@ function settingsOf(file: NetworkFile): NetworkSettings {
     orgs,
     peers: file.peers.length / Math.max(1, orgs),
     channel: file.channels[0] ?? "",
+    election: file.election,
     basePort: portOf(file.orderers[0]?.endpoint ?? ":0"),
   };
 }
@@ -80,6 +81,7 @@ function shapeOf(wanted: WantedNetwork): NetworkShape {
     orgs: wanted.orgs ?? defaultShape.orgs,
     peers: wanted.peers ?? defaultShape.peers,
     channel: wanted.channel ?? defaultShape.channel,
+    election: wanted.election ?? defaultShape.election,
   };
 }
 
@@ -88,6 +90,7 @@ function requireSameSettings(dir: string, made: NetworkSettings, wanted: WantedN
     ["--orgs", made.orgs, wanted.orgs],
     ["--peers", made.peers, wanted.peers],
     ["--channel", made.channel, wanted.channel],
+    ["--election", made.election, wanted.election],
     ["--base-port", made.basePort, wanted.basePort],
   ] as const;
   for (const [option, is, want] of options) {

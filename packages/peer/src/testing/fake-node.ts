@@ -69,6 +69,15 @@ export class FakeChannel implements Channel {
   buffered = { blocks: 0, bytes: 0 };
   health: Channel["health"] = { ok: true };
   leaders: readonly LeaderView[] = [];
+  leadership: Channel["leadership"] = {
+    mode: "none",
+    isLeader: false,
+    leader: undefined,
+    isYielding: false,
+    history: [],
+    yield() {},
+    on: () => () => {},
+  };
   /** Empty, and stays so. */
   shared: Channel["shared"] = {
     size: 0,
