@@ -85,6 +85,7 @@ describe("readPeerConfig", () => {
         organizations: [],
       },
       orgLeader: false,
+      leaderElection: false,
       gossip: { state: {} },
       deliveryClient: {},
       channels: [],
@@ -213,10 +214,6 @@ describe("readPeerConfig", () => {
   });
 
   it.each([
-    [
-      withGossip({ useLeaderElection: true }),
-      "peer.gossip.useLeaderElection has no effect yet: this peer never stands for election, and its organization needs another leader, an elected one or one with peer.gossip.orgLeader",
-    ],
     [
       { ...minimal, metrics: { provider: "statsd" } },
       "ignored what has no meaning here: metrics.provider statsd (nothing is counted: prometheus and disabled are supported)",
@@ -420,7 +417,7 @@ describe("readPeerConfig", () => {
     ],
     [
       withGossip({ state: { channelSize: 1 } }),
-      "peer.gossip: expected maxRequestsPerPeer to be at most channelSize (1), got 4",
+      "peer.gossip: expected maxRequestsPerPeer to be at most channelSize (1), got 8",
     ],
   ])("names the key of what another part refused (%#)", async (content, message) => {
     const error = await refusal(content);

@@ -123,6 +123,42 @@ const keys: readonly KeyCase[] = [
     get: (c) => c.gossip?.aliveTimeIntervalMs,
   },
   {
+    key: gossip("election.startupGracePeriod"),
+    file: ["14s", 14_000],
+    env: ["13s", 13_000],
+    get: (c) => c.gossip?.election?.startupGracePeriodMs,
+  },
+  {
+    key: gossip("election.membershipSampleInterval"),
+    file: ["2s", 2_000],
+    env: ["3s", 3_000],
+    get: (c) => c.gossip?.election?.membershipSampleIntervalMs,
+  },
+  {
+    key: gossip("election.leaderAliveThreshold"),
+    file: ["11s", 11_000],
+    env: ["12s", 12_000],
+    get: (c) => c.gossip?.election?.leaderAliveThresholdMs,
+  },
+  {
+    key: gossip("election.leaderElectionDuration"),
+    file: ["6s", 6_000],
+    env: ["7s", 7_000],
+    get: (c) => c.gossip?.election?.leaderElectionDurationMs,
+  },
+  {
+    key: gossip("election.maxLagBlocks"),
+    file: [50, 50],
+    env: ["60", 60],
+    get: (c) => c.gossip?.election?.maxLagBlocks,
+  },
+  {
+    key: gossip("election.ordererTimeout"),
+    file: ["20s", 20_000],
+    env: ["21s", 21_000],
+    get: (c) => c.ordererTimeoutMs,
+  },
+  {
     key: gossip("digestWaitTime"),
     file: ["1100ms", 1100],
     env: ["900ms", 900],
