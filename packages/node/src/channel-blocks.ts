@@ -55,7 +55,7 @@ export class ChannelBlocks {
       ledger: join.ledger,
       clock,
       onCommitted: join.onCommitted,
-      window: BigInt(2 * config.state.blockBufferSize),
+      window: BigInt(Math.max(config.state.windowBlocks, 2 * config.state.blockBufferSize)),
       verify: (blockNumber, block) => crypto.verifyBlock(id, blockNumber, block),
       onStored: (tookMs) => metrics.commitSeconds.observe(tookMs / 1000, { channel: id }),
     });
@@ -225,6 +225,12 @@ export class ChannelBlocks {
           peer: output.to,
           reason: output.reason,
         });
+      case "forged":
+        return around.onBlockRefused(
+          output.from,
+          "bad-block-signature",
+          `block ${output.blockNumber} of ${id} in an answer, by the same trust as in force`,
+        );
       case "transfer-failed":
         return this.#log.warn("nobody serves blocks that we lack", { channel: id, start: output.start });
       case "straggler":
@@ -251,7 +257,7 @@ export class ChannelBlocks {
         if (outcome.type === "committed") {
           this.#held.committed(blockNumber);
           if (outcome.isTrustChanged) this.#options.onTrustChanged();
-          this.#run.push({ type: "committed", blockNumber });
+          this.#run.push({ type: "committed", blockNumber, isTrustChanged: outcome.isTrustChanged });
           return this.#options.onCommitted(blockNumber, data, outcome.isTrustChanged);
         }
         const cause = outcome.type === "refused" ? "refused" : "storage";

@@ -2,13 +2,13 @@
  * Blocks at the gate (protocol page 07 §8.1, page 10 §8.3): pushed ones, and those of answers to our questions.
  *
  * A block is judged by the configuration in force, and the one that it needs may be in a block before it that is still on
- * its way into the ledger, or in the same answer. So one whose signatures do not satisfy is judged once more when what
- * waits before it is in force; and in an answer, what stands behind a config block is left for the next question. The
- * reference refuses both, and blames who sent them.
+ * its way into the ledger, in the same answer, or in one that has not come yet. So a pushed one whose signatures do not satisfy is
+ * judged once more when what waits before it is in force; and in an answer, it and what follows are left for another
+ * question, unless all blocks before it are known and none of them is a config block. The reference refuses both, and blames who sent them.
  */
 
 import type { ConnectionInfo } from "@gossip/comm";
-import { accepted, type Rejection, type Verdict } from "@gossip/crypto";
+import type { Rejection, Verdict } from "@gossip/crypto";
 import type { BlockPayload, DataMessage, Envelope, StateResponse } from "@gossip/proto";
 import { type Block, readBlock, readPayload, readSignedEnvelope } from "@gossip/proto/fabric";
 import { type MaybePromise, Quota, whenDone } from "@gossip/runtime";
@@ -66,18 +66,23 @@ export class BlockGate {
     const good: BlockPayload[] = [];
     const seen = new Set<bigint>();
     let refused = "";
-    let isBehindConfig = false;
+    let behindConfig: bigint | undefined;
     const reading = this.#checks.eachPart(payloads, this.#options.config.state.batchSize + 1, from, (payload) => {
       const { blockNumber } = payload;
       if (!isFirst(seen, blockNumber)) return this.#checks.drop(from, "repeated");
-      if (isBehindConfig) return this.#checks.drop(from, "behind-config");
-      return whenDone(this.judge(channel, payload), (verdict) => {
+      if (behindConfig !== undefined) {
+        if (blockNumber < behindConfig) behindConfig = blockNumber;
+        return this.#checks.drop(from, "behind-config");
+      }
+      // It came otherwise in the meantime; and what it was signed by need not be trusted any more.
+      if (isHad(channel.refusalOfBlock(blockNumber))) return this.#checks.drop(from, "not-news");
+      return whenDone(this.#verify(channel, payload), (verdict) => {
         if (verdict.ok) {
           good.push(payload);
           return "taken";
         }
-        if (isOfOtherTrust(verdict) && good.some(({ data }) => isConfigBlock(data))) {
-          isBehindConfig = true;
+        if (isOfOtherTrust(verdict) && mayWaitForConfig(blockNumber, channel.height, good)) {
+          behindConfig = blockNumber;
           return this.#checks.drop(from, "behind-config");
         }
         this.refuse(from, verdict, channel, blockNumber);
@@ -86,13 +91,27 @@ export class BlockGate {
       });
     });
     return whenDone(reading, () => {
-      const response = { type: "state-response", from: from.pkiId, nonce, payloads: detached(good, envelope) } as const;
-      channel.onState(refused === "" ? response : { ...response, refused });
+      channel.onState({
+        type: "state-response",
+        from: from.pkiId,
+        nonce,
+        payloads: detached(good, envelope),
+        ...(refused === "" ? {} : { refused }),
+        ...(behindConfig === undefined ? {} : { behindConfig }),
+      });
     });
   }
 
   /** Whether the orderers of the channel signed it, by the configuration in force now, or soon. */
-  judge(channel: ChannelShell, { blockNumber, data }: BlockPayload): MaybePromise<Verdict> {
+  judge(channel: ChannelShell, payload: BlockPayload): MaybePromise<Verdict> {
+    return whenDone(this.#verify(channel, payload), (verdict): MaybePromise<Verdict> => {
+      const inForce = isOfOtherTrust(verdict) ? channel.inForceBelow(payload.blockNumber) : undefined;
+      return inForce === undefined ? verdict : inForce.then(() => this.#verify(channel, payload));
+    });
+  }
+
+  /** By the configuration in force now. */
+  #verify(channel: ChannelShell, { blockNumber, data }: BlockPayload): MaybePromise<Verdict> {
     const { crypto } = this.#options;
     const read = readBlock(data);
     if (!read.ok) return { ok: false, reason: "malformed-block", detail: read.detail };
@@ -102,12 +121,7 @@ export class BlockGate {
       const detail = `expected at most ${maxBlockOverheadBytes} bytes beside the transactions, got ${overhead}`;
       return { ok: false, reason: "malformed-block", detail };
     }
-    const verify = () => crypto.verifyBlock(channel.id, blockNumber, block);
-    return whenDone(verify(), (verdict): MaybePromise<Verdict> => {
-      if (verdict.ok) return accepted;
-      const inForce = isOfOtherTrust(verdict) ? channel.inForceBelow(blockNumber) : undefined;
-      return inForce === undefined ? verdict : inForce.then(verify);
-    });
+    return crypto.verifyBlock(channel.id, blockNumber, block);
   }
 
   /** Counts it, and names who sent it. */
@@ -125,6 +139,17 @@ export function paddingOf(envelope: Envelope, { data }: BlockPayload): number | 
 /** Whether another configuration may judge otherwise. */
 export function isOfOtherTrust(verdict: Verdict): boolean {
   return !verdict.ok && verdict.reason === "bad-block-signature";
+}
+
+/** Whether a block is not needed because it is here. */
+function isHad(refusal: ReturnType<ChannelShell["refusalOfBlock"]>): boolean {
+  return refusal === "stale" || refusal === "duplicate";
+}
+
+/** Whether a config block that is not in force may stand between the height and this block; `known` are verified blocks. */
+function mayWaitForConfig(blockNumber: bigint, height: bigint, known: readonly BlockPayload[]): boolean {
+  const before = known.filter((payload) => height <= payload.blockNumber && payload.blockNumber < blockNumber);
+  return BigInt(before.length) < blockNumber - height || before.some(({ data }) => isConfigBlock(data));
 }
 
 function isConfigBlock(data: Uint8Array): boolean {

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { befriend, info } from "../test/support/befriend.js";
 import { alive, channelName, Scene, sealed } from "../test/support/scene.js";
 import type { JoinOptions } from "./api.js";
+import type { GossipOptions } from "./config.js";
 
 const utf8 = new TextEncoder();
 
@@ -151,13 +152,13 @@ describe("a change of trust", () => {
   }
 
   test("7.33: has blocks that wait verified again, and none that came after", async () => {
-    const { met, verified } = await changing(() => {});
+    const window = 2 * 20;
+    const { met, verified } = await changing(() => {}, new Set(), { state: { windowBlocks: window } });
     const blocks = chain(30);
     for (const number of [2, 1, 0]) await met.say(pushOf(blocks, number));
     expect(verified).toEqual(["2", "1", "0", "1 anew", "2 anew"]);
     expect(met.channel.height).toBe(3n);
     verified.length = 0;
-    const window = 2 * 20;
     const more = chain(window + 3);
     for (let number = 3; number < window + 3; number++) await met.say(pushOf(more, number));
     expect(verified.filter((one) => one === `${window} anew`)).toHaveLength(2);
@@ -219,10 +220,11 @@ describe("a change of trust", () => {
 
 describe("blocks behind one that changes trust", () => {
   /** A node whose block 1 is a config block that takes its time, and whose later blocks only new orderers sign. */
-  async function behind(options: { readonly isRefused?: boolean } = {}) {
+  async function behind(options: { readonly isRefused?: boolean; readonly config?: GossipOptions } = {}) {
     let isChanged = false;
     const held: (() => void)[] = [];
     const met = await befriend(scene, {
+      config: options.config ?? {},
       join: {
         onCommitted: async (number) => {
           if (number !== 1n) return undefined;
@@ -295,10 +297,10 @@ describe("blocks behind one that changes trust", () => {
     expect(met.channel.health).toMatchObject({ ok: false });
   });
 
-  test("in one answer are left for the next question, and nobody is blamed", async () => {
-    const { met, pass, putInForce } = await behind();
+  test("10.19: in answers are asked for again when it is in force, and nobody is blamed", async () => {
+    const { met, pass, putInForce } = await behind({ config: { state: { minResponseTimeoutMs: 3_000 } } });
     await met.say(sealed(info(met.crypto, 1n, 4n), met.crypto));
-    await scene.run(3_000);
+    await scene.run(1_000);
     const answer = async () => {
       const request = met.heardOf("state-request").at(-1);
       const numbers = [0, 1, 2, 3].filter((number) => BigInt(number) >= (request?.start ?? 0n));
@@ -313,10 +315,25 @@ describe("blocks behind one that changes trust", () => {
       return request?.start;
     };
     expect(await answer()).toBe(0n);
-    expect(await answer()).toBe(2n);
+    expect([met.channel.height, met.heardOf("state-request")]).toMatchObject([1n, [{ start: 0n }]]);
+    expect(met.node.drops.get("gate/behind-config")).toBe(2);
     await putInForce();
+    expect(await answer()).toBe(2n);
     expect([met.channel.height, met.node.refusals]).toEqual([4n, []]);
     expect(met.node.drops.get("gate/behind-config")).toBe(2);
+  });
+
+  test("10.19: of answers are refused by name at once when no config block can stand before them", async () => {
+    const { met, pass } = await behind({ isRefused: true, config: { state: { minResponseTimeoutMs: 3_000 } } });
+    const plain = chain(4);
+    await met.say(sealed(info(met.crypto, 1n, 4n), met.crypto));
+    await scene.run(1_000);
+    const [request] = met.heardOf("state-request");
+    const payloads = plain.map((data, number) => ({ blockNumber: BigInt(number), data, privateData: [] }));
+    met.comm.send(met.to, unsigned(stateResponse({ channel: channelName, nonce: request?.nonce ?? 0n, payloads })));
+    await pass();
+    expect(met.node.refusals).toMatchObject([{ what: "block", reason: "bad-block-signature" }]);
+    expect(met.node.drops.get("gate/behind-config")).toBeUndefined();
   });
 });
 

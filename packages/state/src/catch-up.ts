@@ -1,9 +1,13 @@
 import type { BlockPayload, PkiId } from "@gossip/proto";
 import { assert, BoundedMap, type Millis, pick, type Random, type Timers } from "@gossip/runtime";
 import type { StateConfig } from "./config.js";
+import { Doubts } from "./doubts.js";
+import { Paces } from "./pace.js";
 import type { BufferRefusal, PayloadBuffer } from "./payload-buffer.js";
 import type { PeerRecord } from "./peer-record.js";
-import type { AttemptFailure, StateDropReason, StateInput, StateOutput, StatePeer } from "./state-messages.js";
+import { type Attempt, type Gap, type Range, RangePlan, smaller } from "./range-plan.js";
+import { byBlockNumber, Drops, failureOf } from "./responses.js";
+import type { AttemptFailure, StateInput, StateOutput, StatePeer } from "./state-messages.js";
 
 /** The timers of the machine; all but `commit-retry` are the requester's. */
 export type StateTimer = "check" | "grace" | "answer" | "rest" | "commit-retry";
@@ -23,39 +27,52 @@ type Phase =
   | { readonly type: "idle" }
   /** `firstMissing` as it was when the grace began: has it moved, pushes are filling the gap. */
   | { readonly type: "grace"; readonly firstMissing: bigint }
-  | { readonly type: "asking"; readonly range: Range; readonly attempt: Attempt }
-  | { readonly type: "resting"; readonly range: Range }
-  | { readonly type: "throttled" };
-
-/** A gap being filled: all attempts at one `start` share the nonce, as in the reference. */
-interface Range {
-  readonly start: bigint;
-  readonly nonce: bigint;
-  /** Requests sent so far. */
-  readonly attempts: number;
-}
-
-/** One request to one peer; `end` is exclusive. */
-interface Attempt {
-  readonly to: PkiId;
-  readonly nonce: bigint;
-  readonly start: bigint;
-  readonly end: bigint;
-}
-
-/** Unanswered attempts that are remembered, so that a late answer is not in vain. */
-const maxOpenAttempts = 16;
+  | { readonly type: "asking" };
 
 const idle: Phase = { type: "idle" };
+const asking: Phase = { type: "asking" };
 
-/** The requester (page 10 §8): asks one peer at a time for the lowest blocks that are missing. */
+/** Requests under way while nobody knows how large blocks are. */
+const maxBlindRequests = 2;
+/** Requests that are to fit into the bytes of the buffer, so that one that stalls does not stop the others. */
+const leastRequestsInBytes = 4;
+/** Weight of a new block in the mean size. */
+const sizeWeight = 1 / 16;
+/** A wake that comes later than this tells that it was us who slept, and answers may be waiting to be read. */
+const sleptMs = 100;
+/** How long they get to be read. */
+const readingMs = 100;
+
+/** The requester (page 10 §8): asks several peers at a time for the lowest blocks that are missing. */
 export class CatchUp {
   readonly #options: CatchUpOptions;
-  readonly #open = new BoundedMap<string, Attempt>({ maxEntries: maxOpenAttempts, whenFull: "evict-oldest" });
+  readonly #plan: RangePlan;
+  readonly #paces: Paces;
+  readonly #doubts = new Doubts();
+  /** Requests that are waited for, in the order in which they were sent. */
+  readonly #awaited: BoundedMap<string, Attempt>;
+  /** Requests that were given up; a late answer is not in vain. */
+  readonly #late: BoundedMap<string, Attempt>;
   #phase: Phase = idle;
+  /** Mean size of the blocks that came. */
+  #blockBytes: number | undefined;
+  /** Nobody gave the block with this number: what lies below comes first. */
+  #ceiling: bigint | undefined;
+  /** Nobody who has the next missing block may be asked now, as nothing has happened since that was found out. */
+  #isBlocked = false;
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
+    const { config } = options;
+    this.#plan = new RangePlan(options.buffer);
+    this.#paces = new Paces({
+      maxRequests: config.maxRequests,
+      maxRequestsPerPeer: config.maxRequestsPerPeer,
+      minTimeoutMs: config.minResponseTimeoutMs,
+      maxTimeoutMs: config.responseTimeoutMs,
+    });
+    this.#awaited = new BoundedMap({ maxEntries: config.maxRequests, whenFull: "refuse" });
+    this.#late = new BoundedMap({ maxEntries: lateFactor * config.maxRequests, whenFull: "evict-oldest" });
   }
 
   start(now: Millis): void {
@@ -65,20 +82,40 @@ export class CatchUp {
     this.news(now);
   }
 
-  /** Something suggests that others have more than we hold: unless it is being seen to, gives pushes a moment to bring it. */
+  /** Whether blocks are being asked for. */
+  get isAsking(): boolean {
+    return this.#phase.type === "asking";
+  }
+
+  /** Requests that are waited for. */
+  get requests(): number {
+    return this.#awaited.size;
+  }
+
+  /**
+   * Something suggests that others have more than we hold: unless it is being seen to, gives pushes a moment to bring it,
+   * or begins at once when there is more than pushes can bring.
+   */
   news(now: Millis): void {
     const { config, buffer } = this.#options;
-    if (!config.enabled || this.#phase.type !== "idle") return;
-    this.#enter({ type: "grace", firstMissing: buffer.firstMissing }, now);
+    if (!config.enabled || this.#phase.type !== "idle" || config.pushGraceMs === Number.POSITIVE_INFINITY) return;
+    if (this.#ahead(buffer.firstMissing + BigInt(config.blockBufferSize)).length > 0) this.#enter(asking, now);
+    else this.#enter({ type: "grace", firstMissing: buffer.firstMissing }, now);
   }
 
   peersChanged(now: Millis, out: StateOutput[]): void {
-    const phase = this.#phase;
-    if (phase.type === "idle") this.news(now);
-    // Somebody may have come who is not resting.
-    else if (phase.type === "resting") this.#ask(phase.range, now, out);
-    else if (phase.type === "asking" && !this.#options.peers().some(({ pkiId }) => pkiId === phase.attempt.to)) {
-      this.#fail(phase.range, phase.attempt, "gone", now, out);
+    this.#isBlocked = false;
+    if (this.#phase.type === "idle") return this.news(now);
+    if (this.#awaited.size === 0) return;
+    const present = new Set(this.#options.peers().map(({ pkiId }) => pkiId));
+    const gone = [...this.#awaited.values()].filter(({ to }) => !present.has(to));
+    for (const peer of new Set(gone.map(({ to }) => to))) {
+      this.#failAll(
+        gone.filter(({ to }) => to === peer),
+        "gone",
+        now,
+        out,
+      );
     }
   }
 
@@ -87,33 +124,53 @@ export class CatchUp {
     const phase = this.#phase;
     if (timer === "check") {
       timers.set("check", now + config.checkIntervalMs);
-      if (phase.type === "idle") this.#nextRange(now, out);
+      if (phase.type === "idle") this.#enter(asking, now);
     } else if (timer === "grace" && phase.type === "grace") {
-      if (buffer.firstMissing === phase.firstMissing) this.#nextRange(now, out);
-      else if (this.#ahead().length > 0) this.#enter({ type: "grace", firstMissing: buffer.firstMissing }, now);
+      if (buffer.firstMissing === phase.firstMissing) this.#enter(asking, now);
+      else if (this.#ahead(buffer.firstMissing).length > 0)
+        this.#enter({ type: "grace", firstMissing: buffer.firstMissing }, now);
       else this.#enter(idle, now);
-    } else if (timer === "answer" && phase.type === "asking") {
-      this.#fail(phase.range, phase.attempt, "timeout", now, out);
-    } else if (timer === "rest" && phase.type === "resting") {
-      this.#ask(phase.range, now, out);
+    } else if (timer === "answer") {
+      this.#onOverdue(now, out);
+    } else if (timer === "rest") {
+      this.#isBlocked = false;
     }
   }
 
-  /** Called at the end of each step: goes on if what it waited for has come in the meantime. */
+  /** Called at the end of each step: asks for as much as may be asked for now. */
   proceed(now: Millis, out: StateOutput[]): void {
-    const { buffer } = this.#options;
-    const phase = this.#phase;
-    const { firstMissing } = buffer;
-    if (phase.type === "throttled" && this.#hasRoom()) this.#nextRange(now, out);
-    else if (phase.type === "resting" && firstMissing !== phase.range.start) this.#nextRange(now, out);
-    else if (phase.type === "asking") {
-      // Filled by pushes or a late answer, or something nearer went missing because the ledger refused it.
-      if (firstMissing >= phase.attempt.end || firstMissing < phase.attempt.start) this.#nextRange(now, out);
-    }
+    if (this.#phase.type !== "asking") return;
+    const { firstMissing } = this.#options.buffer;
+    if (this.#ceiling !== undefined && firstMissing >= this.#ceiling) this.#ceiling = undefined;
+    this.#askOn(now, out);
+    this.#setAnswerTimer();
   }
 
   expects(from: PkiId, nonce: bigint): boolean {
-    return this.#open.has(attemptKey(from, nonce));
+    const key = keyOf(from, nonce);
+    return this.#awaited.has(key) || this.#late.has(key);
+  }
+
+  /** A block of this size was taken. */
+  tookBlock(bytes: number): void {
+    this.#blockBytes =
+      this.#blockBytes === undefined ? bytes : this.#blockBytes + (bytes - this.#blockBytes) * sizeWeight;
+  }
+
+  /** A block that was held is not held any more, and was not committed. */
+  lostBlock(blockNumber: bigint): void {
+    this.#plan.missing(blockNumber);
+    this.#isBlocked = false;
+  }
+
+  /** All below `height` is in force: what was in doubt can be told. */
+  committed(height: bigint, isTrustChanged: boolean, now: Millis, out: StateOutput[]): void {
+    const blockNumber = this.#doubts.lowest;
+    for (const from of this.#doubts.settle(height, isTrustChanged)) {
+      assert(blockNumber !== undefined, "expected a block in doubt when somebody has forged it");
+      this.#options.record.failed(from, now);
+      out.push({ type: "forged", from, blockNumber });
+    }
   }
 
   /** Takes the blocks of a response that belong to the range its sender was asked for, and judges the sender. */
@@ -124,12 +181,14 @@ export class CatchUp {
     take: (payload: BlockPayload) => BufferRefusal | undefined,
   ): void {
     const { from, payloads } = input;
-    const attempt = this.#open.get(attemptKey(from, input.nonce));
+    const key = keyOf(from, input.nonce);
+    const attempt = this.#awaited.get(key) ?? this.#late.get(key);
     if (attempt === undefined) {
       out.push({ type: "dropped", reason: "unexpected-response", count: Math.max(1, payloads.length), from });
       return;
     }
-    this.#open.delete(attemptKey(from, input.nonce));
+    this.#settle(attempt);
+    this.#late.delete(key);
     const asked = payloads.filter(({ blockNumber }) => attempt.start <= blockNumber && blockNumber < attempt.end);
     const drops = new Drops(from, payloads.length - asked.length);
     // Nearest first, so that it is not the nearest for which there is no room.
@@ -138,157 +197,244 @@ export class CatchUp {
       if (refusal !== undefined) drops.add(refusal, payload.blockNumber);
     }
     drops.report(out);
-    this.#judge(attempt, failureOf(input, attempt, asked), now, out);
+    this.#judge(attempt, failureOf(input, attempt, asked, this.#plan.holds(attempt.start)), now, out);
+    if (input.behindConfig !== undefined) this.#doubt(attempt, input.behindConfig);
   }
 
   #judge(attempt: Attempt, failure: AttemptFailure | undefined, now: Millis, out: StateOutput[]): void {
     const { record } = this.#options;
-    const phase = this.#phase;
-    const isAwaited = phase.type === "asking" && phase.attempt === attempt;
-    if (failure === undefined) {
-      record.served(attempt.to);
-      if (isAwaited) this.#nextRange(now, out);
-    } else if (isAwaited) {
-      this.#fail(phase.range, attempt, failure, now, out);
+    const { to, range, sentAt } = attempt;
+    const isWanted = this.#isWanted(attempt);
+    if (failure === "empty" && this.#plan.isFilled(range)) {
+      // What came in the meantime is left out of an answer before it gets here.
+      this.#plan.close(range);
+    } else if (failure === undefined) {
+      record.served(to);
+      this.#paces.answered(to, attempt.isRepeated ? undefined : now - sentAt, now);
+      if (isWanted || (this.#plan.has(range) && this.#plan.isFilled(range))) this.#plan.close(range);
+    } else if (failure === "empty" && isWanted && this.#paces.of(to).pace.underWay > 0) {
+      // It serves us, and so many at a time are too many for it.
+      this.#paces.refused(to, sentAt, now);
+      range.attempts--;
+      range.attempt = undefined;
+    } else if (isWanted) {
+      this.#failAll([attempt], failure, now, out);
     } else {
-      reportFailure(attempt, failure, record.failed(attempt.to, now), out);
+      reportFailure(attempt, failure, record.failed(to, now), out);
     }
   }
 
-  #fail(range: Range, attempt: Attempt, failure: AttemptFailure, now: Millis, out: StateOutput[]): void {
-    const { record, buffer } = this.#options;
-    reportFailure(attempt, failure, record.failed(attempt.to, now), out);
-    if (buffer.firstMissing !== range.start) this.#nextRange(now, out);
-    else this.#ask(range, now, out);
+  /** Whatever is asked for from there on would be in doubt as well. */
+  #doubt(attempt: Attempt, blockNumber: bigint): void {
+    if (blockNumber <= this.#options.buffer.height) return;
+    this.#doubts.add(blockNumber, attempt.to, attempt.trust);
+    this.#plan.cut(blockNumber);
   }
 
-  #nextRange(now: Millis, out: StateOutput[]): void {
-    const { buffer, random } = this.#options;
-    if (this.#ahead().length === 0) this.#enter(idle, now);
-    else if (this.#hasRoom()) this.#ask({ start: buffer.firstMissing, nonce: random.uint64(), attempts: 0 }, now, out);
-    else this.#enter({ type: "throttled" }, now);
-  }
-
-  #ask(range: Range, now: Millis, out: StateOutput[]): void {
-    const { config, record, timers } = this.#options;
-    const ahead = this.#ahead();
-    if (range.attempts > config.maxRetries || ahead.length === 0) {
-      out.push({ type: "transfer-failed", start: range.start, attempts: range.attempts });
-      this.#enter(idle, now);
+  #onOverdue(now: Millis, out: StateOutput[]): void {
+    const overdue = [...this.#awaited.values()].filter(({ due }) => due <= now);
+    const [first] = overdue;
+    if (first === undefined) return;
+    if (overdue.every(({ due }) => now - due > sleptMs)) {
+      for (const attempt of overdue) attempt.due = now + readingMs;
       return;
     }
-    const peer = this.#choose(ahead.filter(({ pkiId }) => record.restsUntil(pkiId) <= now));
-    if (peer === undefined) {
-      this.#enter({ type: "resting", range }, now);
-      timers.set("rest", Math.min(...ahead.map(({ pkiId }) => record.restsUntil(pkiId))));
-      return;
+    for (const peer of new Set(overdue.map(({ to }) => to))) {
+      const own = overdue.filter(({ to }) => to === peer);
+      // Silent since then, it will not answer what it was asked later either.
+      const isSilent = own.some(({ sentAt }) => this.#paces.of(peer).answeredAt <= sentAt);
+      const given = isSilent ? [...this.#awaited.values()].filter(({ to }) => to === peer) : own;
+      this.#failAll(given, "timeout", now, out);
     }
-    const attempt: Attempt = { to: peer.pkiId, nonce: range.nonce, start: range.start, end: this.#endFor(peer) };
-    this.#open.set(attemptKey(attempt.to, attempt.nonce), attempt);
-    this.#enter({ type: "asking", range: { ...range, attempts: range.attempts + 1 }, attempt }, now);
-    const { to, nonce, start, end } = attempt;
-    out.push({ type: "request", to, endpoint: peer.endpoint, nonce, start, end: end - 1n });
   }
 
-  /** Those that failed least in a row, and of them those that have most of the batch, so that a lagging peer does not make us crawl. */
-  #choose(peers: readonly StatePeer[]): StatePeer | undefined {
+  /** These requests, all to one peer, have failed: it rests once, and others are asked. */
+  #failAll(attempts: readonly Attempt[], reason: AttemptFailure, now: Millis, out: StateOutput[]): void {
+    const { record } = this.#options;
+    for (const attempt of attempts) this.#settle(attempt);
+    // What came otherwise in the meantime, nobody needs to have answered.
+    const wanted = attempts.filter((attempt) => this.#isWanted(attempt) && !this.#plan.isFilled(attempt.range));
+    const [first] = wanted;
+    if (first === undefined) return;
+    if (reason === "timeout" || reason === "gone") this.#paces.stalled(first.to, first.sentAt, now);
+    const restsUntil = record.failed(first.to, now);
+    for (const attempt of wanted) {
+      reportFailure(attempt, reason, restsUntil, out);
+      attempt.range.attempt = undefined;
+      if (attempt.range.attempts > this.#options.config.maxRetries) this.#giveUp(attempt.range, now, out);
+    }
+  }
+
+  /** Whether an answer to this request is what its range waits for. */
+  #isWanted(attempt: Attempt): boolean {
+    return attempt.range.attempt === attempt && this.#plan.has(attempt.range);
+  }
+
+  /** The request is not waited for any more. */
+  #settle(attempt: Attempt): void {
+    const key = keyOf(attempt.to, attempt.range.nonce);
+    if (!this.#awaited.delete(key)) return;
+    this.#late.set(key, attempt);
+    this.#paces.total.underWay--;
+    this.#paces.of(attempt.to).pace.underWay--;
+    this.#isBlocked = false;
+  }
+
+  /** Nobody gives this range. What lies below it may come all the same. */
+  #giveUp(range: Range, now: Millis, out: StateOutput[]): void {
+    const isLowest = range.start <= this.#options.buffer.firstMissing;
+    this.#plan.close(range);
+    if (!isLowest) {
+      this.#ceiling = this.#ceiling === undefined ? range.start : smaller(this.#ceiling, range.start);
+      this.#plan.cut(this.#ceiling);
+      return;
+    }
+    out.push({ type: "transfer-failed", start: range.start, attempts: range.attempts });
+    this.#enter(idle, now);
+  }
+
+  #askOn(now: Millis, out: StateOutput[]): void {
+    const { timers, record } = this.#options;
+    while (!this.#isBlocked && this.#paces.total.isFree) {
+      const gap = this.#plan.next(this.#limit, this.#batch);
+      if (gap === undefined || !this.#hasRoom(gap)) return;
+      const ahead = this.#ahead(gap.start);
+      if (ahead.length === 0) {
+        if (gap.range !== undefined) this.#giveUp(gap.range, now, out);
+        if (this.#plan.isEmpty && this.#phase.type === "asking") this.#enter(idle, now);
+        return;
+      }
+      const peer = this.#choose(ahead, gap, now);
+      if (peer === undefined) {
+        this.#isBlocked = true;
+        const rests = ahead.map(({ pkiId }) => record.restsUntil(pkiId)).filter((until) => until > now);
+        if (rests.length > 0) timers.set("rest", Math.min(...rests));
+        return;
+      }
+      this.#ask(peer, gap, now, out);
+    }
+  }
+
+  #ask(peer: StatePeer, gap: Gap, now: Millis, out: StateOutput[]): void {
+    const { random } = this.#options;
+    const { pkiId: to, endpoint } = peer;
+    const range = this.#plan.open(gap, smaller(gap.end, peer.height), () => random.uint64());
+    const { start, end, nonce } = range;
+    const attempt: Attempt = {
+      to,
+      range,
+      start,
+      end,
+      sentAt: now,
+      due: now + this.#paces.timeoutMs(to),
+      isRepeated: range.asked.has(to),
+      trust: this.#doubts.trust,
+    };
+    range.attempts++;
+    range.attempt = attempt;
+    range.asked.add(to);
+    this.#awaited.set(keyOf(to, nonce), attempt);
+    this.#paces.total.underWay++;
+    this.#paces.of(to).pace.underWay++;
+    out.push({ type: "request", to, endpoint, nonce, start, end: end - 1n });
+  }
+
+  /**
+   * Of those that may be asked now: those that failed least in a row, of them those that have most of the range, so that a
+   * lagging peer does not make us crawl, and of these the least busy.
+   */
+  #choose(peers: readonly StatePeer[], gap: Gap, now: Millis): StatePeer | undefined {
     const { record, random } = this.#options;
     let best: StatePeer[] = [];
-    let bestRank = { failures: Number.POSITIVE_INFINITY, end: 0n };
+    let bestRank: readonly number[] = [];
     for (const peer of peers) {
-      const rank = { failures: record.failuresOf(peer.pkiId), end: this.#endFor(peer) };
-      if (rank.failures < bestRank.failures || (rank.failures === bestRank.failures && rank.end > bestRank.end)) {
-        best = [];
-        bestRank = rank;
-      }
-      if (rank.failures === bestRank.failures && rank.end === bestRank.end) best.push(peer);
+      const { pace } = this.#paces.of(peer.pkiId);
+      if (record.restsUntil(peer.pkiId) > now || !pace.isFree) continue;
+      const lacking = Number(gap.end - smaller(peer.height, gap.end));
+      const rank = [record.failuresOf(peer.pkiId), lacking, pace.underWay / pace.limit];
+      const order = best.length === 0 ? -1 : compare(rank, bestRank);
+      if (order < 0) [best, bestRank] = [[], rank];
+      if (order <= 0) best.push(peer);
     }
     return pick(random, best);
   }
 
-  /** Where a request to this peer ends: its height, the batch, the window or the next block we hold. */
-  #endFor(peer: StatePeer): bigint {
-    const { config, buffer } = this.#options;
-    const start = buffer.firstMissing;
-    let end = smaller(smaller(peer.height, start + BigInt(config.batchSize) + 1n), buffer.limit);
-    for (let held = start + 1n; held < end; held++) if (buffer.has(held)) end = held;
-    return end;
+  /** Peers that have this block. */
+  #ahead(blockNumber: bigint): readonly StatePeer[] {
+    return this.#options.peers().filter(({ height }) => height > blockNumber);
   }
 
-  /** Peers that have the lowest block we miss. */
-  #ahead(): readonly StatePeer[] {
-    const { peers, buffer } = this.#options;
-    const missing = buffer.firstMissing;
-    return peers().filter((peer) => peer.height > missing);
+  /** From here on nothing is asked for now. */
+  get #limit(): bigint {
+    let { limit } = this.#options.buffer;
+    if (this.#ceiling !== undefined) limit = smaller(limit, this.#ceiling);
+    if (this.#doubts.lowest !== undefined) limit = smaller(limit, this.#doubts.lowest);
+    return limit;
+  }
+
+  /** Blocks per request: what a stock peer answers, and of large blocks fewer, so that several requests fit into the buffer. */
+  get #batch(): number {
+    const { batchSize, blockBufferBytes } = this.#options.config;
+    if (this.#blockBytes === undefined) return batchSize + 1;
+    const fitting = Math.floor(blockBufferBytes / leastRequestsInBytes / this.#blockBytes);
+    return Math.max(1, Math.min(batchSize + 1, fitting));
   }
 
   /** Whether a whole batch fits: asking for one block after each commit would cost a round trip per block. */
-  #hasRoom(): boolean {
-    const { config, buffer } = this.#options;
-    const batch = Math.min(config.batchSize + 1, 2 * config.blockBufferSize);
-    return buffer.room && buffer.limit - buffer.firstMissing >= BigInt(batch);
+  #hasRoom({ start, end, range }: Gap): boolean {
+    const { buffer, config } = this.#options;
+    // Without the block at the height nothing leaves the buffer, and it may evict others. A range that failed had its room.
+    if (start === buffer.height || range !== undefined) return true;
+    const batch = Math.min(this.#batch, buffer.maxBlocks);
+    if (buffer.limit - start < BigInt(batch)) return false;
+    if (this.#blockBytes === undefined) return this.#awaited.size < maxBlindRequests;
+    const expected = (this.#plan.blocksUnderWay + Number(end - start)) * this.#blockBytes;
+    return buffer.bytes + expected <= config.blockBufferBytes;
+  }
+
+  #setAnswerTimer(): void {
+    const { timers } = this.#options;
+    let due = Number.POSITIVE_INFINITY;
+    for (const attempt of this.#awaited.values()) if (attempt.due < due) due = attempt.due;
+    if (due === timers.at("answer")) return;
+    if (due === Number.POSITIVE_INFINITY) timers.clear("answer");
+    else timers.set("answer", due);
   }
 
   #enter(phase: Phase, now: Millis): void {
     const { config, timers } = this.#options;
     for (const timer of ["grace", "answer", "rest"] as const) timers.clear(timer);
     this.#phase = phase;
+    this.#isBlocked = false;
     if (phase.type === "grace") timers.set("grace", now + config.pushGraceMs);
-    if (phase.type === "asking") timers.set("answer", now + config.responseTimeoutMs);
+    if (phase.type !== "idle") return;
+    for (const attempt of [...this.#awaited.values()]) this.#settle(attempt);
+    this.#plan.clear();
+    this.#ceiling = undefined;
   }
 }
 
-/** What was dropped from one response, one output per reason however many payloads a peer sends. */
-class Drops {
-  readonly #from: PkiId;
-  readonly #byReason = new Map<StateDropReason, { count: number; readonly blockNumber?: bigint }>();
+/** Late answers that are waited for, in requests that may be under way. */
+const lateFactor = 2;
 
-  constructor(from: PkiId, outOfRange: number) {
-    this.#from = from;
-    if (outOfRange > 0) this.#byReason.set("out-of-range", { count: outOfRange });
+function compare(one: readonly number[], other: readonly number[]): number {
+  for (const [at, value] of one.entries()) {
+    const difference = value - (other[at] ?? 0);
+    if (difference !== 0) return difference;
   }
-
-  add(reason: StateDropReason, blockNumber: bigint): void {
-    const drop = this.#byReason.get(reason);
-    if (drop === undefined) this.#byReason.set(reason, { count: 1, blockNumber });
-    else drop.count++;
-  }
-
-  report(out: StateOutput[]): void {
-    for (const [reason, drop] of this.#byReason) {
-      out.push({ type: "dropped", reason, ...drop, source: "transfer", from: this.#from });
-    }
-  }
+  return 0;
 }
 
-/**
- * A response must hold the first block of its range: without it the next request would be the same again, and a peer that
- * always leaves it out could keep us asking for ever.
- */
-function failureOf(
-  input: StateInput & { type: "state-response" },
-  attempt: Attempt,
-  asked: readonly BlockPayload[],
-): AttemptFailure | undefined {
-  if (input.refused !== undefined) return "refused";
-  if (asked.some(({ blockNumber }) => blockNumber === attempt.start)) return undefined;
-  return input.payloads.length > asked.length ? "out-of-range" : "empty";
-}
-
-function reportFailure(attempt: Attempt, reason: AttemptFailure, restsUntil: Millis, out: StateOutput[]): void {
-  const { to, start, end } = attempt;
+function reportFailure(
+  { to, start, end }: Attempt,
+  reason: AttemptFailure,
+  restsUntil: Millis,
+  out: StateOutput[],
+): void {
   assert(start < end, `expected a range of at least one block, got ${start} to ${end}`);
   out.push({ type: "attempt-failed", to, start, end: end - 1n, reason, restsUntil });
 }
 
-function attemptKey(from: PkiId, nonce: bigint): string {
+function keyOf(from: PkiId, nonce: bigint): string {
   return `${from}/${nonce}`;
-}
-
-function byBlockNumber(one: BlockPayload, other: BlockPayload): number {
-  return one.blockNumber < other.blockNumber ? -1 : one.blockNumber > other.blockNumber ? 1 : 0;
-}
-
-function smaller(one: bigint, other: bigint): bigint {
-  return one < other ? one : other;
 }

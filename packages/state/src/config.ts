@@ -20,11 +20,28 @@ export interface StateConfig {
    */
   readonly checkIntervalMs: number;
   /**
-   * Wait for one answer before another peer is asked. Less asks twice for large blocks on slow links; a late answer is
-   * still taken.
+   * Longest wait for one answer before another peer is asked. Shorter waits follow from how fast a peer has answered so far.
    * @default 3_000
    */
   readonly responseTimeoutMs: number;
+  /**
+   * Shortest wait for one answer. Less asks another peer sooner when one stalls, and asks twice when it was only busy; a late
+   * answer is still taken. `responseTimeoutMs` or more makes all waits that long, as in the reference.
+   * @default 300
+   */
+  readonly minResponseTimeoutMs: number;
+  /**
+   * Requests under way at a time, over all peers; how many of these there are is found out by trying. 1 asks for one range
+   * after the other, as the reference.
+   * @default 32
+   */
+  readonly maxRequests: number;
+  /**
+   * How far above the height blocks are asked for. More rides out longer stalls of one peer while the others go on; what is
+   * held is bounded by `blockBufferBytes` as well. Less than twice `blockBufferSize` counts as that.
+   * @default 2_048
+   */
+  readonly windowBlocks: number;
   /**
    * `end - start` of a range, both inclusive: 10 means up to 11 blocks. Also the longest range that is served; a peer of
    * the reference answers a longer one with silence, so raise it only together with all peers of the channel.
@@ -37,8 +54,8 @@ export interface StateConfig {
    */
   readonly maxRetries: number;
   /**
-   * How far above the height a pushed block may lie. Blocks that were asked for, and those of the ordering service, may
-   * lie up to twice as far, which is also the largest number of blocks held.
+   * How far above the height a pushed block may lie. Blocks of the ordering service may lie up to twice as far, blocks that
+   * were asked for up to `windowBlocks`, which is also the largest number of blocks held.
    * More costs memory and saves requests when pushes overtake each other.
    * @default 20
    */
@@ -55,8 +72,9 @@ export interface StateConfig {
    */
   readonly channelSize: number;
   /**
-   * Of those, how many one requester may have. At least 1 and at most `channelSize`.
-   * @default 4
+   * Of those, how many one requester may have; and as others will have it so, too, how many requests of ours may be under way
+   * to one peer. At least 1 and at most `channelSize`.
+   * @default 8
    */
   readonly maxRequestsPerPeer: number;
   /**
@@ -67,7 +85,8 @@ export interface StateConfig {
   readonly maxResponseBytes: number;
   /**
    * Time that pushes get to fill a gap before it is requested; starts again as long as they do fill it.
-   * Less requests blocks that are on their way; more delays catching up by as much.
+   * Less requests blocks that are on their way; more delays catching up by as much. Where more is missing than pushes can
+   * bring, nothing is waited for. `Infinity`: news starts nothing, only `checkIntervalMs` does, as in the reference.
    * @default 200
    */
   readonly pushGraceMs: number;
@@ -98,12 +117,15 @@ export const stateDefaults: StateConfig = Object.freeze({
   enabled: true,
   checkIntervalMs: 10_000,
   responseTimeoutMs: 3_000,
+  minResponseTimeoutMs: 300,
+  maxRequests: 32,
+  windowBlocks: 2_048,
   batchSize: 10,
   maxRetries: 3,
   blockBufferSize: 20,
   blockBufferBytes: 64 * MiB,
   channelSize: 100,
-  maxRequestsPerPeer: 4,
+  maxRequestsPerPeer: 8,
   maxResponseBytes: 50 * MiB,
   pushGraceMs: 200,
   peerBackoffMs: 500,
@@ -121,7 +143,8 @@ export function resolveStateConfig(options: Partial<StateConfig> = {}): StateCon
   const config: StateConfig = Object.freeze({ ...stateDefaults, ...options });
   for (const [name, least] of leastValues) {
     const value = config[name];
-    if (!Number.isSafeInteger(value) || value < least) {
+    const mayBeInfinite = name === "pushGraceMs" && value === Number.POSITIVE_INFINITY;
+    if ((!Number.isSafeInteger(value) && !mayBeInfinite) || value < least) {
       throw new GossipError("invalid-config", `expected ${name} to be an integer of at least ${least}, got ${value}`);
     }
   }
@@ -137,6 +160,9 @@ type NumberOption = Exclude<keyof StateConfig, "enabled">;
 const leastValues: readonly (readonly [NumberOption, number])[] = [
   ["checkIntervalMs", 1],
   ["responseTimeoutMs", 1],
+  ["minResponseTimeoutMs", 1],
+  ["maxRequests", 1],
+  ["windowBlocks", 1],
   ["batchSize", 0],
   ["maxRetries", 0],
   ["blockBufferSize", 1],

@@ -18,7 +18,10 @@ export type BufferRefusal = "stale" | "duplicate" | "beyond-window" | "no-room";
 
 export interface PayloadBufferOptions {
   readonly height: bigint;
+  /** How far above the height a block may lie, and hence how many are held. */
   readonly maxBlocks: number;
+  /** Blocks from which on the ordering service waits; at most `maxBlocks`. */
+  readonly roomBlocks: number;
   readonly maxBytes: number;
 }
 
@@ -34,7 +37,8 @@ export interface PayloadBufferOptions {
  */
 export class PayloadBuffer {
   readonly #blocks: BoundedMap<bigint, BufferedBlock>;
-  readonly #maxBlocks: bigint;
+  readonly maxBlocks: number;
+  readonly #roomBlocks: number;
   readonly #maxBytes: number;
   #height: bigint;
   #firstMissing: bigint;
@@ -42,7 +46,8 @@ export class PayloadBuffer {
 
   constructor(options: PayloadBufferOptions) {
     this.#blocks = new BoundedMap({ maxEntries: options.maxBlocks, whenFull: "refuse" });
-    this.#maxBlocks = BigInt(options.maxBlocks);
+    this.maxBlocks = options.maxBlocks;
+    this.#roomBlocks = options.roomBlocks;
     this.#maxBytes = options.maxBytes;
     this.#height = options.height;
     this.#firstMissing = options.height;
@@ -109,7 +114,7 @@ export class PayloadBuffer {
 
   /** One past the highest number that may be held. */
   get limit(): bigint {
-    return this.#height + this.#maxBlocks;
+    return this.#height + BigInt(this.maxBlocks);
   }
 
   /** Whether some block is held above a missing one. */
@@ -118,11 +123,11 @@ export class PayloadBuffer {
   }
 
   /**
-   * Whether more blocks should be brought. Not while the buffer is full, unless the very next block is missing: then nothing
-   * leaves the buffer before it has come, and it may evict others.
+   * Whether the ordering service should bring more. Not while enough blocks wait, unless the very next block is missing:
+   * then nothing leaves the buffer before it has come, and it may evict others.
    */
   get room(): boolean {
-    return !this.#blocks.has(this.#height) || (this.#hasBytes && BigInt(this.#blocks.size) < this.#maxBlocks);
+    return !this.#blocks.has(this.#height) || (this.#hasBytes && this.#blocks.size < this.#roomBlocks);
   }
 
   get blocks(): number {

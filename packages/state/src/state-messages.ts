@@ -25,8 +25,11 @@ export type StateInput =
       /** Who pushed it. */
       readonly from?: PkiId;
     }
-  /** The commit of the last `commit` output is durable. */
-  | { readonly type: "committed"; readonly blockNumber: bigint }
+  /**
+   * The commit of the last `commit` output is durable, and the block in force. `isTrustChanged` when it changed who may sign
+   * blocks, or may have: what was refused behind it is asked for again.
+   */
+  | { readonly type: "committed"; readonly blockNumber: bigint; readonly isTrustChanged?: boolean }
   /**
    * The commit of the last `commit` output failed and nothing was stored. `storage` (no space, no permission): the same
    * block is tried again. `refused` (`malformed` or `corrupt`: it does not link to our ledger): another copy is sought.
@@ -49,7 +52,8 @@ export type StateInput =
   | { readonly type: "blocks-read"; readonly id: number; readonly payloads: readonly BlockPayload[] }
   /**
    * A peer answers. `payloads` are those that the gate verified, in any order; when one of them was refused the rest may be
-   * left out, and `refused` says why.
+   * left out, and `refused` says why. `behindConfig` is the lowest block that was left out because it may be forged, or may
+   * need a configuration that is not in force yet: it is asked for again when all below it is.
    */
   | {
       readonly type: "state-response";
@@ -57,6 +61,7 @@ export type StateInput =
       readonly nonce: bigint;
       readonly payloads: readonly BlockPayload[];
       readonly refused?: string;
+      readonly behindConfig?: bigint;
     }
   /** `peers()` has changed: members came or went, or a height rose. */
   | { readonly type: "peers-changed" };
@@ -111,6 +116,8 @@ export type StateOutput =
       readonly reason: AttemptFailure;
       readonly restsUntil: Millis;
     }
+  /** A peer gave a block that was left out as `behindConfig`; all below it is in force, trust is what it was, so it was forged. The peer rests. */
+  | { readonly type: "forged"; readonly from: PkiId; readonly blockNumber: bigint }
   /** A range could not be had from anybody for now; it is asked for again upon news or after `checkIntervalMs`. */
   | { readonly type: "transfer-failed"; readonly start: bigint; readonly attempts: number }
   /**

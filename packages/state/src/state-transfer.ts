@@ -5,8 +5,9 @@
  * Roles and messages. Every peer is three things at once.
  * - Committer: `block` inputs (pushed, or from the ordering service) and the payloads of responses wait in the payload buffer;
  *   the one at the height leaves as `commit`, one at a time, and is let go at `committed`.
- * - Requester (`catch-up.ts`): finds out that blocks are missing, asks one peer for one range (`request`, on the wire a
- *   RemoteStateRequest), takes what comes back as `state-response`, and goes on with the next range at once.
+ * - Requester (`catch-up.ts`): finds out that blocks are missing, asks several peers for one range each or more (`request`, on the
+ *   wire a RemoteStateRequest), takes what comes back as `state-response`, and goes on with the next range at once. Which ranges:
+ *   `range-plan.ts`; how many at a time, and how long one is waited for: `pace.ts`; what may be forged: `doubts.ts`.
  * - Responder (`serving.ts`): queues a `state-request`, has the range read (`read-blocks`, `blocks-read`), answers (`respond`).
  *
  * States and legal transitions.
@@ -16,21 +17,22 @@
  *                committing -> idle                         the ledger refused the block, which is dropped
  *     requester  idle -> grace                              news of a greater height, or a gap below a held block
  *                grace -> grace                             pushes are filling the gap
+ *                idle -> asking                             more is missing than pushes can bring; or the check found it
  *                grace -> idle | asking                     nobody has more than we hold; somebody has
- *                asking -> asking                           next range; next peer after a failed attempt
- *                asking -> resting -> asking                every peer that has it failed lately; the first may be asked again
- *                asking -> throttled -> asking              the buffer is full; a commit made room
- *                asking | resting -> idle                   all is held; or the attempts are used up
+ *                asking -> asking                           more requests, as answers, rests that are over, or commits allow
+ *                asking -> idle                             nobody has more than we hold; or the attempts at the lowest range are used up
  *     responder  idle -> reading -> idle | reading          a request; blocks-read
  *
- * Timers: `check` every `checkIntervalMs` looks for a gap whatever the news; `grace`, `answer` and `rest` bound the requester's
- * states of these names; `commit-retry` ends a stall.
+ * Timers: `check` every `checkIntervalMs` looks for a gap whatever the news; `grace` bounds the state of this name; `answer` is
+ * when the first of the requests is given up; `rest` is when the first peer may be asked again; `commit-retry` ends a stall.
  *
  * Invariants.
  * 1. Blocks are committed in order, each number once, and the height moves only with `committed`.
- * 2. Held blocks lie in `[height, height + 2 * blockBufferSize)`, and fewer than `blockBufferBytes` and one block are held.
+ * 2. Held blocks lie in `[height, height + windowBlocks)`, those of pushes and the ordering service nearer, and fewer than
+ *    `blockBufferBytes` and one block are held.
  * 3. A block that was handed over to the ledger stays held until it is stored or refused for good.
- * 4. At most one commit, one ledger read and one awaited request are under way.
+ * 4. At most one commit and one ledger read are under way, and `maxRequests` requests, for disjoint ranges of at most
+ *    `batchSize` + 1 blocks.
  * 5. A response is taken only from a peer that was asked, with that nonce, and only blocks of the range it was asked for.
  * 6. Every request gets one response, if only an empty one; a repetition of a waiting request counts as the same request.
  *
@@ -41,7 +43,8 @@
  * - 4: ranges are half-open inside and inclusive at the inputs and outputs, which mirror the wire.
  * - 5, 11: invalid and excess requests get an empty response; requesters have a quota and take turns.
  * - 6: peers that answer empty, late or wrongly rest for longer and longer. 12: responses are bounded in bytes.
- * - 7: news starts a transfer; the reference polls. One range at a time is asked for so far.
+ * - 7: news starts a transfer; the reference polls. Several ranges at a time are asked for, of several peers. 13: what may stand
+ *   behind a config block is asked for again when that is in force, and charged to nobody before it can be told.
  * - 14: a failing ledger stalls this channel, visibly, and is tried again. 16: stale blocks are routine, straggler reports rare.
  * - A late answer to an earlier attempt is welcome, even after the range was given up; the reference counts it as a failure.
  */
@@ -51,6 +54,7 @@ import { CatchUp, type StateTimer } from "./catch-up.js";
 import { resolveStateConfig, type StateConfig } from "./config.js";
 import { type BufferedBlock, PayloadBuffer } from "./payload-buffer.js";
 import { backoff, PeerRecord } from "./peer-record.js";
+import { Speed, type TransferProgress } from "./progress.js";
 import { Serving } from "./serving.js";
 import type { StateDropReason, StateInput, StateOutput, StatePeer } from "./state-messages.js";
 
@@ -85,6 +89,10 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
   readonly #timers = new Timers<StateTimer>();
   readonly #catchUp: CatchUp;
   readonly #serving: Serving;
+  readonly #peers: () => readonly StatePeer[];
+  readonly #speed = new Speed();
+  /** How far above the height blocks that were asked for may lie. */
+  readonly #window: number;
   #started = false;
   #committing: bigint | undefined;
   #stall: { readonly blockNumber: bigint; readonly detail: string; readonly failures: number } | undefined;
@@ -95,9 +103,13 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
     const config = resolveStateConfig(options.config);
     this.#config = config;
     this.#staticLeader = options.staticLeader ?? false;
+    this.#peers = options.peers;
+    const roomBlocks = 2 * config.blockBufferSize;
+    this.#window = Math.max(config.windowBlocks, roomBlocks);
     this.#buffer = new PayloadBuffer({
       height: options.height,
-      maxBlocks: 2 * config.blockBufferSize,
+      maxBlocks: this.#window,
+      roomBlocks,
       maxBytes: config.blockBufferBytes,
     });
     this.#record = new PeerRecord({ backoffMs: config.peerBackoffMs, maxBackoffMs: config.maxPeerBackoffMs });
@@ -122,9 +134,11 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
     const out: StateOutput[] = [];
     const { blocks, bytes, room } = this.#buffer;
     if (!this.#started) this.#start(now, out);
+    const wasAsking = this.#catchUp.isAsking;
     this.#dispatch(input, now, out);
     this.#commitNext(out);
     this.#catchUp.proceed(now, out);
+    if (!wasAsking && this.#catchUp.isAsking) this.#speed.start(now);
     if (this.#buffer.blocks !== blocks || this.#buffer.bytes !== bytes)
       out.push({ type: "buffered", ...this.buffered });
     if (!room && this.#buffer.room) out.push({ type: "room" });
@@ -137,7 +151,7 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
         this.#onBlock(input, now, out);
         break;
       case "committed":
-        this.#onCommitted(input.blockNumber, out);
+        this.#onCommitted(input, now, out);
         break;
       case "commit-failed":
         this.#onCommitFailed(input, now, out);
@@ -175,6 +189,19 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
   /** Whether the ordering service may hand over another block. */
   get room(): boolean {
     return this.#buffer.room;
+  }
+
+  /** How the transfer goes; `undefined` while nothing is asked for. */
+  progress(now: Millis): TransferProgress | undefined {
+    if (!this.#catchUp.isAsking) return undefined;
+    const { height } = this;
+    let target = this.#buffer.firstMissing;
+    for (const peer of this.#peers()) {
+      if (peer.height > target && this.#record.failuresOf(peer.pkiId) === 0) target = peer.height;
+    }
+    const speed = this.#speed.at(now);
+    const secondsLeft = speed.blocksPerSecond === 0 ? undefined : Number(target - height) / speed.blocksPerSecond;
+    return { height, target, ...speed, secondsLeft, requests: this.#catchUp.requests };
   }
 
   /** Whether a block is with the ledger now. */
@@ -222,8 +249,8 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
       this.#reportStraggling(blockNumber, now, out);
     }
     const origin = { source, ...(from === undefined ? {} : { from }) };
-    const window = source === "push" ? this.#config.blockBufferSize : 2 * this.#config.blockBufferSize;
-    const refusal = this.#buffer.refusal(blockNumber, window);
+    const { blockBufferSize } = this.#config;
+    const refusal = this.#buffer.refusal(blockNumber, source === "push" ? blockBufferSize : 2 * blockBufferSize);
     if (refusal === undefined) this.#take({ blockNumber, data, ...origin }, out);
     else out.push({ type: "dropped", reason: refusal, count: 1, blockNumber, ...origin });
     if (refusal === "beyond-window" || this.#buffer.hasGap) this.#catchUp.news(now);
@@ -232,7 +259,7 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
   #onStateResponse(input: StateInput & { type: "state-response" }, now: Millis, out: StateOutput[]): void {
     this.#catchUp.response(input, now, out, (payload) => {
       const { blockNumber, data } = payload;
-      const refusal = this.#buffer.refusal(blockNumber, 2 * this.#config.blockBufferSize);
+      const refusal = this.#buffer.refusal(blockNumber, this.#window);
       // Private data of a payload is not authenticated, so it must never decide about the block (page 10 §16, S33).
       if (refusal === undefined) this.#take({ blockNumber, data, source: "transfer", from: input.from }, out);
       return refusal;
@@ -240,7 +267,9 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
   }
 
   #take(block: BufferedBlock, out: StateOutput[]): void {
+    this.#catchUp.tookBlock(block.data.length);
     for (const { blockNumber, source, from } of this.#buffer.add(block)) {
+      this.#catchUp.lostBlock(blockNumber);
       out.push({
         type: "dropped",
         reason: "evicted",
@@ -260,9 +289,12 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
     out.push({ type: "commit", blockNumber: block.blockNumber, data: block.data });
   }
 
-  #onCommitted(blockNumber: bigint, out: StateOutput[]): void {
+  #onCommitted(input: StateInput & { type: "committed" }, now: Millis, out: StateOutput[]): void {
+    const { blockNumber, isTrustChanged = false } = input;
     this.#endCommit(blockNumber);
+    this.#speed.committed(this.#buffer.get(blockNumber)?.data.length ?? 0, now);
     this.#buffer.advance();
+    this.#catchUp.committed(this.height, isTrustChanged, now, out);
     out.push({ type: "height", height: this.height });
     this.#endStall(blockNumber, out);
   }
@@ -288,6 +320,7 @@ export class StateTransfer implements Machine<StateInput, StateOutput> {
     assert(block !== undefined, `expected block ${blockNumber} to be held while it was committed`);
     const { source, from } = block;
     this.#buffer.remove(blockNumber);
+    this.#catchUp.lostBlock(blockNumber);
     if (from !== undefined) this.#record.failed(from, now);
     const origin = { source, ...(from === undefined ? {} : { from }) };
     out.push({ type: "dropped", reason: "refused-by-ledger", count: 1, blockNumber, ...origin, detail });

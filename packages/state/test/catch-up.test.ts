@@ -104,7 +104,8 @@ describe("The requester goes on", () => {
   });
 
   it("10.20: only when a batch has room, while the ledger is slow", () => {
-    const stage = new Stage({ blocks: first(1), commitMs: 1000, config: { blockBufferSize: 10 } });
+    const config = { blockBufferSize: 10, windowBlocks: 20 };
+    const stage = new Stage({ blocks: first(1), commitMs: 1000, config });
     stage.meet(honestPeer("a", first(100)));
     stage.clock.runFor(1000);
     expect(stage.all("request")).toHaveLength(1);
@@ -131,7 +132,7 @@ describe("The requester goes on", () => {
   });
 
   it("from where pushes left off while all peers were resting", () => {
-    const stage = new Stage({ blocks: first(1) });
+    const stage = new Stage({ blocks: first(1), config: { minResponseTimeoutMs: 3_000 } });
     stage.meet(silentPeer("a", 20n));
     stage.clock.runFor(3300);
     expect(stage.all("attempt-failed")).toHaveLength(1);
@@ -202,7 +203,7 @@ describe("A peer that cannot or will not serve", () => {
   });
 
   it("10.14, 10.17: loses to others once it has failed, however high it claims to be", () => {
-    const stage = new Stage({ blocks: first(1), config: { responseTimeoutMs: 1000 } });
+    const stage = new Stage({ blocks: first(1), config: { minResponseTimeoutMs: 1000 } });
     stage.meet(silentPeer("liar", 10n ** 18n), honestPeer("a", first(500)), honestPeer("b", first(505)));
     stage.clock.runFor(3000);
     expect(stage.state.height).toBe(505n);
@@ -253,7 +254,7 @@ describe("A peer that cannot or will not serve", () => {
 
 describe("A late answer", () => {
   it("10.18: is welcome while another peer is asked", () => {
-    const stage = new Stage({ blocks: first(1) });
+    const stage = new Stage({ blocks: first(1), config: { minResponseTimeoutMs: 3_000 } });
     stage.meet({ ...honestPeer("slow", first(12), 3500) });
     stage.clock.runFor(1000);
     stage.peers = [...stage.peers, silentPeer("other", 12n)];

@@ -8,7 +8,7 @@ import { honestPeer, payloadsOf, peerId, Stage, silentPeer } from "./stage.js";
 
 const chain = makeChain(600);
 const first = (length: number) => chain.slice(0, length);
-const bufferAt = (height: bigint) => new PayloadBuffer({ height, maxBlocks: 40, maxBytes: 1_000_000 });
+const bufferAt = (height: bigint) => new PayloadBuffer({ height, maxBlocks: 40, roomBlocks: 40, maxBytes: 1_000_000 });
 const block = (blockNumber: bigint) => ({ blockNumber, data: new Uint8Array(10), source: "push" }) as const;
 
 describe("Page 10 §16, the payload buffer", () => {
@@ -85,7 +85,7 @@ describe("Page 10 §16, configuration", () => {
       batchSize: 3,
       maxRetries: 4,
       blockBufferSize: 5,
-      channelSize: 6,
+      channelSize: 60,
     };
     expect(resolveStateConfig(given)).toEqual({ ...stateDefaults, ...given });
   });
@@ -192,7 +192,7 @@ describe("Page 10 §16, committing", () => {
 
 describe("Page 10 §16, requesting", () => {
   it("10/S12: catches up from 1 to 500 in order, with a slow ledger and never more than the bound in the buffer", () => {
-    const stage = new Stage({ blocks: first(1), commitMs: 20 });
+    const stage = new Stage({ blocks: first(1), commitMs: 20, config: { windowBlocks: 40 } });
     let most = 0;
     stage.onOutput = () => {
       most = Math.max(most, stage.state.buffered.blocks);
