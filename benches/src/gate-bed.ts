@@ -43,6 +43,7 @@ export class GateBed {
       discovery: this.#discovery,
       pull,
       channels: new Map(),
+      applications: { isOn: false, wants: () => false, onGossiped() {}, onDirect() {} },
       toDiscovery: (input) => toDiscovery.push(input),
       toPull: (input) => toPull.push(input),
       relayStateInfo() {},

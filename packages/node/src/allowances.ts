@@ -6,7 +6,7 @@
  * forgery is charged to who sent it, since nobody honest passes one on.
  */
 
-import type { AliveMessage, LeadershipMessage, PkiId, SharedEntry, StateInfo } from "@gossip/proto";
+import type { AliveMessage, ApplicationMessage, LeadershipMessage, PkiId, SharedEntry, StateInfo } from "@gossip/proto";
 import { type Millis, Quota } from "@gossip/runtime";
 
 /** Names whose rates are remembered: peers, or authors in channels. */
@@ -25,7 +25,7 @@ const refusedBlocksAtOnce = 20;
 const refusedBlockRefillMs = 1_000;
 
 /** Signed by its author, and checked only when it is news. */
-export type News = AliveMessage | StateInfo | LeadershipMessage | SharedEntry;
+export type News = AliveMessage | StateInfo | LeadershipMessage | SharedEntry | ApplicationMessage;
 
 export class Allowances {
   readonly #authors: Quota;
@@ -92,5 +92,7 @@ function keyOf(news: News): string {
       return `leadership ${news.pkiId} ${news.channel}`;
     case "shared-entry":
       return `shared-entry ${news.pkiId} ${news.channel}`;
+    case "application":
+      return `application ${news.pkiId} ${news.channel}`;
   }
 }

@@ -5,6 +5,7 @@ import type { OrgId, PkiId, PrivateDataDigest, PrivateDataElement, PrivatePayloa
 import type { Clock, Logger, MaybePromise, Metrics, Random, WallClock } from "@gossip/runtime";
 import type { Ledger } from "@gossip/state";
 import type { GossipOptions } from "./config.js";
+import type { ChannelService, GossipService } from "./service.js";
 
 /** What `createNode` needs; a host program supplies keys, trust and transport, all else has defaults. */
 export interface NodeOptions {
@@ -54,6 +55,7 @@ export interface ChannelMemberView extends MemberView {
 
 /** What a node must know of a channel before it joins, usually read from the genesis block. */
 export interface JoinOptions {
+  /** Keeps the channel's blocks; `noLedger()` for a node that keeps none. */
   readonly ledger: Ledger;
   /** Organizations of the channel. */
   readonly organizations: readonly OrgId[];
@@ -238,7 +240,7 @@ export interface NodeEvents {
 }
 
 /** One peer's part in gossip, made by `createNode`: it knows the other peers, and joins channels to share their blocks. */
-export interface GossipNode {
+export interface GossipNode extends GossipService {
   readonly pkiId: PkiId;
   readonly org: OrgId;
   readonly endpoint: string;
@@ -271,7 +273,7 @@ export interface GossipNode {
 }
 
 /** A channel this node has joined: the leader publishes the orderer's blocks here, everybody reads committed ones. */
-export interface Channel {
+export interface Channel extends ChannelService {
   readonly id: string;
   readonly height: bigint;
   /** As `leadership.isLeader`. */

@@ -1,4 +1,5 @@
 import type { BlockPayload, DataMessage, Envelope, PkiId } from "@gossip/proto";
+import { readBlock } from "@gossip/proto/fabric";
 import { errorText, GossipError, type Logger, type Run, run, unreachable, whenDone } from "@gossip/runtime";
 import {
   type Ledger,
@@ -106,6 +107,40 @@ export class ChannelBlocks {
       around.emit(around.exit.block(id, { blockNumber, data: block, privateData: [] }));
     }
     while (!this.#state.room) await this.#change();
+  }
+
+  /** A block that came another way: judged as one that is pushed, and given to nobody else. */
+  async add(data: Uint8Array): Promise<boolean> {
+    const { id, around } = this.#options;
+    const read = readBlock(data);
+    if (!read.ok) throw new GossipError("malformed", `expected a block, got ${data.length} bytes: ${read.detail}`);
+    const blockNumber = read.value.header.number;
+    const verify = () => around.crypto.verifyBlock(id, blockNumber, read.value);
+    let verdict = await verify();
+    const inForce = verdict.ok ? undefined : this.inForceBelow(blockNumber);
+    if (inForce !== undefined) {
+      await inForce;
+      verdict = await verify();
+    }
+    if (!verdict.ok) {
+      throw new GossipError(
+        "untrusted",
+        `expected a good block ${blockNumber} of ${id}, got ${verdict.reason}: ${verdict.detail}`,
+      );
+    }
+    while (!this.#state.room) await this.#change();
+    if (this.#closed) throw this.#closedError();
+    const refusal = this.#state.refusal(blockNumber);
+    if (refusal === "beyond-window") {
+      throw new GossipError(
+        "invalid-argument",
+        `expected a block near height ${this.height} of ${id}, got ${blockNumber}`,
+      );
+    }
+    if (refusal !== undefined) return false;
+    this.#run.push({ type: "block", blockNumber, data, source: "deliver" });
+    while (!this.#state.room) await this.#change();
+    return true;
   }
 
   async block(blockNumber: bigint): Promise<Uint8Array | undefined> {

@@ -28,6 +28,7 @@
 
 import type { Verified } from "@gossip/crypto";
 import {
+  type Chaincode,
   comparePeerTime,
   type Envelope,
   type OrgId,
@@ -99,6 +100,8 @@ export type ChannelGossipInput =
   | { readonly type: "snapshot"; readonly elements: readonly Verified<StateInfo>[]; readonly from: PkiId }
   | { readonly type: "pull-request"; readonly from: PkiId }
   | { readonly type: "height"; readonly height: bigint }
+  /** What the program says that this peer has. */
+  | { readonly type: "chaincodes"; readonly chaincodes: readonly Chaincode[] }
   /** Our own state info, signed: the answer to `sign`. */
   | { readonly type: "signed"; readonly info: Verified<StateInfo> }
   /** The channel is of these organizations now. */
@@ -180,6 +183,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
   #isUnheard = false;
   #own: Verified<StateInfo> | undefined;
   #height: bigint;
+  #chaincodes: readonly Chaincode[] = [];
   #sequence: bigint;
   /** Whether nothing is to be said that our newest state info does not say. */
   #isClean = false;
@@ -217,6 +221,8 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
         return this.#onPullRequest(input.from);
       case "height":
         return this.#onHeight(input.height, now);
+      case "chaincodes":
+        return this.#onChaincodes(input.chaincodes, now);
       case "signed":
         return this.#onSigned(input.info);
       case "member-up":
@@ -325,6 +331,13 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
     return this.#publish(now);
   }
 
+  /** At once, whether or not anybody is there: it is rare, and clients wait for it (page 07 §10.1). */
+  #onChaincodes(chaincodes: readonly Chaincode[], now: Millis): readonly ChannelGossipOutput[] {
+    this.#chaincodes = chaincodes;
+    this.#isClean = false;
+    return this.#publish(now);
+  }
+
   #onSigned(info: Verified<StateInfo>): readonly ChannelGossipOutput[] {
     const { time, properties } = info.message;
     if (this.#own !== undefined && comparePeerTime(time, this.#own.message.time) <= 0) return [];
@@ -334,7 +347,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
       return to.length === 0 ? [{ type: "left" }] : [{ type: "tell", info, to }, { type: "left" }];
     }
     // Otherwise the height has grown while the signature was made, and the next publication is due already.
-    this.#isClean = properties.ledgerHeight === this.#height;
+    this.#isClean = properties.ledgerHeight === this.#height && properties.chaincodes === this.#chaincodes;
     if (this.#isClean && !this.#isByClock) this.#timers.clear("publish");
     return [{ type: "publish", info, waitMs: this.#patience }];
   }
@@ -472,7 +485,7 @@ export class ChannelGossip implements Machine<ChannelGossipInput, ChannelGossipO
       {
         type: "sign",
         time: { incarnation, sequence: this.#sequence },
-        properties: { ledgerHeight: this.#height, leftChannel: this.#isLeaving, chaincodes: [] },
+        properties: { ledgerHeight: this.#height, leftChannel: this.#isLeaving, chaincodes: this.#chaincodes },
       },
     ];
   }

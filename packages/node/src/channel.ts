@@ -1,5 +1,14 @@
 import type { Verified } from "@gossip/crypto";
-import type { BlockPayload, DataMessage, Envelope, LeadershipMessage, OrgId, PkiId, StateInfo } from "@gossip/proto";
+import type {
+  BlockPayload,
+  Chaincode,
+  DataMessage,
+  Envelope,
+  LeadershipMessage,
+  OrgId,
+  PkiId,
+  StateInfo,
+} from "@gossip/proto";
 import type { PullInput } from "@gossip/pull";
 import { GossipError, type Logger, type Run, run, unreachable, whenDone } from "@gossip/runtime";
 import type { StateDropReason, StateInput } from "@gossip/state";
@@ -9,11 +18,14 @@ import { BlockPull } from "./block-pull.js";
 import { ChannelBlocks } from "./channel-blocks.js";
 import { ChannelGossip, type ChannelGossipInput, type ChannelGossipOutput } from "./channel-gossip.js";
 import { channelMetrics } from "./channel-metrics.js";
+import { copyBytes } from "./copy.js";
 import { LeaderTable } from "./leader-table.js";
 import { Leadership } from "./leadership.js";
 import { type RoutableChannel, stateInfoEmission } from "./routing.js";
+import type { GossipedMessage } from "./service.js";
 import { SharedMapShell } from "./shared-map.js";
 import type { ChannelSurroundings } from "./surroundings.js";
+import { ToldLedger } from "./told-ledger.js";
 import { MembershipTracker } from "./tracker.js";
 
 /**
@@ -34,6 +46,8 @@ export class ChannelShell implements Channel, RoutableChannel {
   readonly #gossipRun: Run<ChannelGossipInput>;
   readonly #log: Logger;
   readonly #metrics: ReturnType<typeof channelMetrics>;
+  /** Instead of a ledger; `undefined` where there is one. */
+  readonly #told: ToldLedger | undefined;
   readonly #tracker = new MembershipTracker();
   #closed = false;
   #leaving: { readonly done: Promise<void>; readonly settle: () => void } | undefined;
@@ -45,6 +59,7 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.#log = around.log.child("channel");
     this.#metrics = channelMetrics(around.metrics);
     this.privateData = options.privateData;
+    this.#told = options.ledger instanceof ToldLedger ? options.ledger : undefined;
     this.#leaders = new LeaderTable({
       aliveThresholdMs: config.election.leaderAliveThresholdMs,
       maxAuthors: config.maxMembers,
@@ -77,16 +92,13 @@ export class ChannelShell implements Channel, RoutableChannel {
       around,
       metrics: this.#metrics,
       peers: () =>
-        this.#gossip.members.map(({ pkiId, properties }) => ({
+        this.#suppliers.map(({ pkiId, properties }) => ({
           pkiId,
           height: properties.ledgerHeight,
           endpoint: around.endpointOf(pkiId),
         })),
       send: (to, envelope, lane) => this.#send(to, envelope, lane),
-      onHeight: (height) => {
-        this.#gossipRun.push({ type: "height", height });
-        this.leadership.onHeight(height);
-      },
+      onHeight: (height) => this.#onHeight(height),
       onCommitted: (...committed) => this.#blockPull.committed(...committed),
       onTrustChanged: () => this.#onTrustChanged(),
     });
@@ -96,13 +108,16 @@ export class ChannelShell implements Channel, RoutableChannel {
       ledger: options.ledger,
       isOffering: options.blockGossip ?? true,
       members: () =>
-        this.#gossip.members.flatMap(({ pkiId, properties }) => {
+        this.#suppliers.flatMap(({ pkiId, properties }) => {
           if (around.membership.orgOf(pkiId) !== around.selfOrg) return [];
           return [{ pkiId, height: properties.ledgerHeight, endpoint: around.endpointOf(pkiId) }];
         }),
-      isWanted: (blockNumber) => this.#blocks.refusal(blockNumber) === undefined,
+      isWanted: (blockNumber) => this.refusalOfBlock(blockNumber) === undefined,
       onBlocks: (blocks, from) => {
-        for (const block of blocks) this.#blocks.onPulled(block, from);
+        for (const block of blocks) {
+          this.#tellBlock({ nonce: 0n, channel: id, tag: "chan-and-org", type: "data", payload: block }, from);
+          this.#blocks.onPulled(block, from);
+        }
       },
       send: (to, envelope, lane) => this.#send(to, envelope, lane),
     });
@@ -140,7 +155,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   // What programs see
 
   get height(): bigint {
-    return this.#blocks.height;
+    return this.#told?.height ?? this.#blocks.height;
   }
 
   get isLeader(): boolean {
@@ -180,9 +195,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   }
 
   updateConfig(update: ChannelUpdate): void {
-    if (this.#closed) {
-      throw new GossipError("closed", `expected channel ${this.id} to be open, got one that was closed`);
-    }
+    this.#mustBeOpen();
     const { selfOrg } = this.#around;
     if (!update.organizations.includes(selfOrg)) {
       throw new GossipError(
@@ -208,8 +221,45 @@ export class ChannelShell implements Channel, RoutableChannel {
     return done;
   }
 
-  publish(blockNumber: bigint, block: Uint8Array): Promise<void> {
-    return this.#blocks.publish(blockNumber, block);
+  setChaincodes(chaincodes: readonly Chaincode[]): void {
+    this.#mustBeOpen();
+    const names = new Set(chaincodes.map(({ name }) => name));
+    if (names.has("") || names.size < chaincodes.length) {
+      throw new GossipError(
+        "invalid-argument",
+        "expected each chaincode to have a name of its own, got one that has not",
+      );
+    }
+    const copied = chaincodes.map((one) => ({ ...one, metadata: copyBytes(one.metadata) }));
+    // Three bytes of UTF-8 for each unit of a string at most. What others would refuse would end our membership.
+    const bytes = copied.reduce(
+      (sum, one) => sum + 3 * (one.name.length + one.version.length) + one.metadata.length + 16,
+      0,
+    );
+    const most = this.#around.config.maxStateInfoBytes / 2;
+    if (bytes > most) throw new GossipError("too-large", `expected chaincodes of at most ${most} bytes, got ${bytes}`);
+    this.#gossipRun.push({ type: "chaincodes", chaincodes: copied });
+  }
+
+  setHeight(height: bigint): void {
+    this.#mustBeOpen();
+    if (this.#told === undefined || height < 0n || height >= 1n << 64n) {
+      const expected = this.#told === undefined ? "a channel without a ledger" : "a height of 64 bits";
+      throw new GossipError("invalid-argument", `expected ${expected}, got height ${height} for ${this.id}`);
+    }
+    this.#told.height = height;
+    this.#metrics.height.set(Number(height), { channel: this.id });
+    this.#onHeight(height);
+  }
+
+  async add(block: Uint8Array): Promise<boolean> {
+    this.#mustKeepBlocks();
+    return await this.#blocks.add(block);
+  }
+
+  async publish(blockNumber: bigint, block: Uint8Array): Promise<void> {
+    this.#mustKeepBlocks();
+    await this.#blocks.publish(blockNumber, block);
   }
 
   block(blockNumber: bigint): Promise<Uint8Array | undefined> {
@@ -227,7 +277,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   }
 
   refusalOfBlock(blockNumber: bigint): StateDropReason | undefined {
-    return this.#blocks.refusal(blockNumber);
+    return this.#told === undefined ? this.#blocks.refusal(blockNumber) : "stale";
   }
 
   inForceBelow(blockNumber: bigint): Promise<void> | undefined {
@@ -239,7 +289,11 @@ export class ChannelShell implements Channel, RoutableChannel {
   }
 
   onStateInfo(info: Verified<StateInfo>, from: PkiId): void {
+    const { message } = info;
+    const isNews = this.#gossip.wants(message);
     this.#gossipRun.push({ type: "state-info", info, from });
+    // Only what was taken.
+    if (isNews && !this.#gossip.wants(message)) this.#tell(message, from, message.pkiId, info.envelope.payload.length);
   }
 
   onSnapshot(elements: readonly Verified<StateInfo>[], from: PkiId): void {
@@ -251,6 +305,7 @@ export class ChannelShell implements Channel, RoutableChannel {
   }
 
   onBlock(message: DataMessage, envelope: Envelope, from: PkiId): void {
+    this.#tellBlock(message, from);
     this.#blocks.onPushed(message, envelope, from);
   }
 
@@ -272,10 +327,11 @@ export class ChannelShell implements Channel, RoutableChannel {
     return this.#leaders.wants(message, this.#around.clock.now());
   }
 
-  onLeadership({ message }: Verified<LeadershipMessage>): void {
+  onLeadership({ message }: Verified<LeadershipMessage>, from: PkiId): void {
     const { clock, drops } = this.#around;
-    if (this.#leaders.add(message, clock.now())) this.leadership.onMessage(message);
-    else drops.count("channel", "stale-leadership");
+    if (!this.#leaders.add(message, clock.now())) return drops.count("channel", "stale-leadership");
+    this.leadership.onMessage(message);
+    this.#tell(message, from, message.pkiId, 0);
   }
 
   onState(input: Extract<StateInput, { readonly type: "state-request" | "state-response" }>): void {
@@ -334,6 +390,41 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.#blockPull.close();
     this.shared.close();
     this.#leaving?.settle();
+  }
+
+  // For programs
+
+  /** A block is news while the ledger lacks it, by whatever way it came. */
+  #tellBlock(message: DataMessage, from: PkiId): void {
+    const { blockNumber, data } = message.payload;
+    if (this.refusalOfBlock(blockNumber) === undefined) this.#tell(message, from, undefined, data.length);
+  }
+
+  #tell(message: GossipedMessage["message"], from: PkiId, author: PkiId | undefined, bytes: number): void {
+    this.#around.heard({ message, channel: this.id, from, author }, bytes);
+  }
+
+  /** Who may have blocks for us. */
+  get #suppliers() {
+    return this.#told === undefined ? this.#gossip.members : [];
+  }
+
+  #onHeight(height: bigint): void {
+    this.#gossipRun.push({ type: "height", height });
+    this.leadership.onHeight(height);
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) {
+      throw new GossipError("closed", `expected channel ${this.id} to be open, got one that was closed`);
+    }
+  }
+
+  #mustKeepBlocks(): void {
+    this.#mustBeOpen();
+    if (this.#told !== undefined) {
+      throw new GossipError("invalid-argument", `expected a channel with a ledger, got ${this.id}, which has none`);
+    }
   }
 
   // Effects

@@ -15,6 +15,7 @@ import type { Pull, PullInput } from "@gossip/pull";
 import { type Clock, type MaybePromise, Quota, type WallClock, whenDone } from "@gossip/runtime";
 import type { EntryRefusal } from "@gossip/shared-map";
 import { Allowances, maxPeersInQuota, type News } from "./allowances.js";
+import type { Applications } from "./application.js";
 import type { ChannelShell } from "./channel.js";
 import type { GossipConfig } from "./config.js";
 import { eachPart } from "./parts.js";
@@ -68,6 +69,7 @@ export interface GateOptions {
   readonly discovery: Discovery;
   readonly pull: Pull<Envelope>;
   readonly channels: ReadonlyMap<string, ChannelShell>;
+  readonly applications: Pick<Applications, "isOn" | "wants" | "onGossiped" | "onDirect">;
   toDiscovery(input: DiscoveryInput): void;
   toPull(input: PullInput<Envelope>): void;
   /** A verified state info of a channel that we are not in, for our organization. */

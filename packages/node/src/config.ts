@@ -62,6 +62,27 @@ export interface GossipConfig extends CommConfig, DiscoveryConfig, PullConfig {
     readonly enabled: boolean;
   };
   /**
+   * Whether programs may talk to each other, and what they say to many is passed on: it is told in handshakes, and peers of ours
+   * alone get any of it (protocol page 07, 7.41).
+   * @default true
+   */
+  readonly applicationMessages: boolean;
+  /**
+   * Largest application message that is taken or made, topic and signature included.
+   * @default 65_536
+   */
+  readonly maxApplicationBytes: number;
+  /**
+   * Messages that wait for a reader of `accept`, for each of them; beyond, the oldest of whoever has most waiting is dropped.
+   * @default 1_000
+   */
+  readonly maxAcceptedMessages: number;
+  /**
+   * Bytes of them.
+   * @default 16_777_216 (16 MiB)
+   */
+  readonly maxAcceptedBytes: number;
+  /**
    * Blocks below the newest committed one that are offered to members of the organization that missed them; more helps those
    * that were away for longer and costs memory. Fabric peers take no more than theirs at a time, so not above that.
    * @default 10
@@ -153,6 +174,10 @@ export const gossipDefaults: GossipConfig = Object.freeze({
   election: electionDefaults,
   state: stateDefaults,
   sharedMap: Object.freeze({ ...sharedMapDefaults, enabled: true }),
+  applicationMessages: true,
+  maxApplicationBytes: 65_536,
+  maxAcceptedMessages: 1_000,
+  maxAcceptedBytes: 16 * 1024 * 1024,
   maxBlockCountToStore: 10,
   maxBlockWindowBytes: 64 * 1024 * 1024,
   minStateInfoGapMs: 250,
@@ -199,6 +224,9 @@ const leastValues = [
   ["publishStateInfoIntervalMs", 1],
   ["requestStateInfoIntervalMs", 1],
   ["membershipTrackerIntervalMs", 1],
+  ["maxApplicationBytes", 1_024],
+  ["maxAcceptedMessages", 1],
+  ["maxAcceptedBytes", 1],
   ["maxBlockCountToStore", 1],
   ["maxBlockWindowBytes", 1],
   ["minStateInfoGapMs", 1],

@@ -10,6 +10,7 @@ import {
 import type { SelfRecord } from "@gossip/discovery";
 import type {
   AliveMessage,
+  ApplicationMessage,
   BlockPayload,
   DataMessage,
   Envelope,
@@ -145,6 +146,17 @@ export class Exit {
     const { self: pkiId, identity, crypto } = this.#options;
     const message = sharedEntry(channel, { pkiId, identity }, content);
     return this.#guard(() => whenDone(seal(message, crypto), (envelope) => markVerified(message, envelope)));
+  }
+
+  /** What a program of ours says to many. `undefined` when signing failed. */
+  application(message: ApplicationMessage): MaybePromise<Verified<ApplicationMessage> | undefined> {
+    const { crypto } = this.#options;
+    return this.#guard(() => whenDone(seal(message, crypto), (envelope) => markVerified(message, envelope)));
+  }
+
+  /** What a program of ours says to one: its connection proves whose it is. */
+  direct(message: ApplicationMessage): Envelope {
+    return unsigned(message);
   }
 
   membershipRequest(nonce: bigint, self: Envelope): Envelope {

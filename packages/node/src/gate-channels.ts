@@ -222,7 +222,7 @@ export class ChannelGate {
     if (!channel.wantsLeadership(message)) return void this.#checks.drop(from, "not-news");
     if (!this.#checks.mayAsk(from, `leadership of ${channel.id}`)) return;
     return whenDone(this.#checks.verify(message, envelope, author, from), (checked) => {
-      if (typeof checked !== "string") channel.onLeadership(checked);
+      if (typeof checked !== "string") channel.onLeadership(checked, from.pkiId);
     });
   }
 

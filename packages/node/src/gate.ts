@@ -34,6 +34,7 @@ import { type MaybePromise, Quota, wallMillis, whenDone } from "@gossip/runtime"
 import { maxPeersInQuota } from "./allowances.js";
 import { type Checked, Checks, type GateOptions, isFirst } from "./checks.js";
 import { copyEnvelope } from "./copy.js";
+import { ApplicationGate } from "./gate-application.js";
 import { ChannelGate } from "./gate-channels.js";
 import { Lanes } from "./lanes.js";
 
@@ -45,12 +46,14 @@ export class Gate {
   readonly #lanes: Lanes;
   readonly #checks: Checks;
   readonly #channels: ChannelGate;
+  readonly #applications: ApplicationGate;
   readonly #hints = new Quota({ burst: 1, refillMs: hintIntervalMs, maxKeys: maxPeersInQuota });
 
   constructor(options: GateOptions) {
     this.#options = options;
     this.#checks = new Checks(options);
     this.#channels = new ChannelGate(options, this.#checks);
+    this.#applications = new ApplicationGate(options, this.#checks);
     this.#lanes = new Lanes({
       handle: (received) => this.#handle(received),
       onFault: (error) => options.onFault(error),
@@ -79,6 +82,9 @@ export class Gate {
     }
     const illegal = illegalTag(message.value);
     if (illegal !== undefined) return void this.#checks.drop(from, "illegal-tag", illegal);
+    if (message.value.type === "application") {
+      return this.#applications.handle(message.value, envelope.value, from, respond);
+    }
     return this.#dispatch(message.value, envelope.value, from);
   }
 

@@ -24,3 +24,17 @@ export {
   stockProfile,
 } from "./config.js";
 export { createNode } from "./node.js";
+export {
+  type AcceptOptions,
+  type ApplicationContent,
+  type ChannelService,
+  type DirectMessage,
+  type GossipContent,
+  type GossipedMessage,
+  type GossipService,
+  isApplication,
+  type ReceivedMessage,
+  type SendCriteria,
+  type SendOutcome,
+} from "./service.js";
+export { noLedger } from "./told-ledger.js";

@@ -1,4 +1,4 @@
-import { type Comm, type CommEvent, type ConnectionView, createComm } from "@gossip/comm";
+import { type Comm, type CommEvent, type ConnectionView, createComm, type Feature } from "@gossip/comm";
 import {
   IdentityStore,
   type KnownIdentity,
@@ -26,6 +26,7 @@ import {
   type WallClock,
   whenDone,
 } from "@gossip/runtime";
+import { Acceptors } from "./acceptors.js";
 import { Anchors } from "./anchors.js";
 import type {
   Channel,
@@ -37,6 +38,7 @@ import type {
   NodeOptions,
   Refusal,
 } from "./api.js";
+import { Applications } from "./application.js";
 import { ChannelShell } from "./channel.js";
 import { type GossipConfig, resolveGossipConfig } from "./config.js";
 import { ContactLog } from "./contact-log.js";
@@ -53,6 +55,15 @@ import { DropLedger } from "./refusals.js";
 import { Reports } from "./reports.js";
 import { makeTables } from "./router.js";
 import { type Emission, stateInfoEmission } from "./routing.js";
+import { sendByCriteria } from "./sending.js";
+import type {
+  AcceptOptions,
+  ApplicationContent,
+  GossipContent,
+  ReceivedMessage,
+  SendCriteria,
+  SendOutcome,
+} from "./service.js";
 import { SleepLog } from "./sleep-log.js";
 import type { ChannelSurroundings } from "./surroundings.js";
 
@@ -106,6 +117,8 @@ class NodeShell implements GossipNode {
   readonly #emitterRun: Run<EmitterInput<Emission>>;
   readonly #channels = new Map<string, ChannelShell>();
   readonly #anchors: Anchors;
+  readonly #acceptors: Acceptors;
+  readonly #applications: Applications;
   /** Above the sequences of all state infos of channels that were left. */
   #afterSequence = 0n;
   readonly #listeners: Listeners;
@@ -172,6 +185,29 @@ class NodeShell implements GossipNode {
       onSigningFailed: (error) => this.#log.error("cannot sign", { error }),
     });
     const onFault = (error: unknown) => this.#onFault(error);
+    this.#acceptors = new Acceptors({
+      log: this.#log,
+      maxMessages: this.#config.maxAcceptedMessages,
+      maxBytes: this.#config.maxAcceptedBytes,
+      onDropped: () => this.#drops.count("accept", "too-slow"),
+    });
+    this.#applications = new Applications({
+      self: this.pkiId,
+      selfOrg: this.org,
+      incarnation: this.incarnation,
+      config: this.#config,
+      clock: this.#clock,
+      random: this.#random,
+      exit: this.#exit,
+      membership: this.#views,
+      features: this.#features,
+      acceptors: this.#acceptors,
+      channels: this.#channels,
+      isClosed: () => this.#closing !== undefined,
+      comm: () => this.#comm,
+      address: (pkiId) => this.#views.address(pkiId),
+      onDropped: (reason) => this.#drops.count("accept", reason),
+    });
     const gate = new Gate({
       crypto: options.crypto,
       identities: this.#identities,
@@ -181,6 +217,7 @@ class NodeShell implements GossipNode {
       discovery: this.#discovery,
       pull,
       channels: this.#channels,
+      applications: this.#applications,
       toDiscovery: (input) => this.#discoveryRun.push(input),
       toPull: (input) => this.#pullRun.push(input),
       relayStateInfo: (info, except) =>
@@ -198,7 +235,7 @@ class NodeShell implements GossipNode {
       wall: this.#wall,
       random: this.#random,
       config: this.#config,
-      features: this.#config.sharedMap.enabled ? ["shared-map"] : [],
+      features: featuresOf(this.#config),
       log: this.#partLog,
       metrics,
       onMessage: (received) => gate.take(received),
@@ -335,6 +372,11 @@ class NodeShell implements GossipNode {
         const verdict = this.#crypto.verifyByChannel(channel, identity, envelope.signature, envelope.payload);
         return whenDone(verdict, ({ ok }) => ok);
       },
+      heard: (received, bytes) => {
+        if (this.#acceptors.isEmpty) return;
+        const org = this.#identities.orgOf(received.author ?? received.from);
+        this.#acceptors.offer({ how: "gossiped", ...received, org }, received.author ?? received.from, bytes);
+      },
       judgeIdentities: () =>
         whenDone(
           this.#identityLife.suspect(() => true),
@@ -350,6 +392,40 @@ class NodeShell implements GossipNode {
     // Asked here, so that one that throws fails for its caller, and ends no node.
     const picked = new Set(this.#identities.all.filter(predicate).map(({ pkiId }) => pkiId));
     return await this.#identityLife.suspect(({ pkiId }) => picked.has(pkiId));
+  }
+
+  accept(
+    predicate: (received: never) => boolean,
+    options: AcceptOptions & { readonly direct?: boolean } = {},
+    // The overloads of `GossipService` say what a predicate gets under which options, and that is what it is given.
+  ): AsyncIterableIterator<never> {
+    return this.#acceptors.open(
+      predicate as (received: ReceivedMessage) => boolean,
+      options,
+    ) as AsyncIterableIterator<never>;
+  }
+
+  gossip(content: GossipContent): Promise<void> {
+    return this.#applications.gossip(content);
+  }
+
+  send(content: ApplicationContent, peers: readonly PkiId[]): void {
+    this.#applications.send(content, peers);
+  }
+
+  sendByCriteria(criteria: SendCriteria, content: ApplicationContent): Promise<SendOutcome> {
+    return sendByCriteria(
+      {
+        random: this.#random,
+        applications: this.#applications,
+        channels: this.#channels,
+        members: () => this.members,
+        comm: () => this.#comm,
+        address: (pkiId) => this.#views.address(pkiId),
+      },
+      criteria,
+      content,
+    );
   }
 
   setMetadata(metadata: Uint8Array): void {
@@ -390,6 +466,7 @@ class NodeShell implements GossipNode {
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
     for (const channel of this.#channels.values()) channel.close();
+    this.#acceptors.close();
     this.#discoveryRun.close();
     this.#pullRun.close();
     this.#emitterRun.close();
@@ -529,6 +606,14 @@ class NodeShell implements GossipNode {
     const element: Emission = { key, message, envelope, channel: "", except, waitMs: waitMs || undefined };
     this.#emitterRun.push({ type: "add", element });
   }
+}
+
+/** The extensions that are on. */
+function featuresOf({ sharedMap, applicationMessages }: GossipConfig): readonly Feature[] {
+  return [
+    ...(sharedMap.enabled ? (["shared-map"] as const) : []),
+    ...(applicationMessages ? (["application"] as const) : []),
+  ];
 }
 
 /** Nanoseconds since 1970, and later than an earlier life even if the wall clock was set back (page 01 §14 item 10). */

@@ -9,6 +9,7 @@ import type { Exit } from "./exit.js";
 import type { FeatureTable } from "./features.js";
 import type { DropLedger } from "./refusals.js";
 import type { Emission } from "./routing.js";
+import type { GossipedMessage } from "./service.js";
 
 /** What a channel shares with its node. */
 export interface ChannelSurroundings {
@@ -37,6 +38,8 @@ export interface ChannelSurroundings {
   onBlockRefused(from: PkiId | undefined, reason: string, detail: string): void;
   /** Whether the author of a state info may read the channel, now. */
   mayRead(channel: string, info: Verified<StateInfo>): MaybePromise<boolean>;
+  /** Hands verified news of the protocol to programs that accept it; `bytes` is what of it is large. */
+  heard(received: Omit<GossipedMessage, "how" | "org">, bytes: number): void;
   /** Judges all identities anew; done when those that are not good any more are gone. */
   judgeIdentities(): MaybePromise<void>;
   /** The channel has another configuration, in which these organizations are no more. */

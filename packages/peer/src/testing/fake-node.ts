@@ -45,6 +45,19 @@ export class FakeNode implements GossipNode {
 
   setMetadata(): void {}
 
+  /** Nothing ever comes. */
+  accept(): AsyncIterableIterator<never> {
+    return (async function* () {})();
+  }
+
+  async gossip(): Promise<void> {}
+
+  send(): void {}
+
+  async sendByCriteria(): ReturnType<GossipNode["sendByCriteria"]> {
+    return { acknowledged: [], failed: [] };
+  }
+
   on<E extends keyof NodeEvents>(event: E, listener: NodeEvents[E]): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners.add(listener));
@@ -106,6 +119,14 @@ export class FakeChannel implements Channel {
   }
 
   updateConfig(): void {}
+
+  setChaincodes(): void {}
+
+  setHeight(): void {}
+
+  async add(): Promise<boolean> {
+    return false;
+  }
 
   async leave(): Promise<void> {}
 
