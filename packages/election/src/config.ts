@@ -27,8 +27,8 @@ export interface ElectionConfig {
   /**
    * What a candidate waits beyond `leaderElectionDurationMs`, between half of this and all of it by chance; the chance in all
    * other waits; and the least distance between our declaration and the moment in which another may have just won. Below half
-   * of `leaderElectionDurationMs`.
-   * @default the tenth part of leaderElectionDurationMs, at most 500
+   * of `leaderElectionDurationMs`, and at most a quarter of `leaderAliveThresholdMs`.
+   * @default 500, at most the tenth part of either
    */
   readonly settleMarginMs: number;
   /**
@@ -83,7 +83,7 @@ export const fastElection: Partial<ElectionConfig> = Object.freeze({
  */
 export function resolveElectionConfig(given: Partial<ElectionConfig> = {}): ElectionConfig {
   const { leaderAliveThresholdMs: aliveMs, leaderElectionDurationMs: durationMs } = { ...electionDefaults, ...given };
-  const settleMarginMs = Math.min(electionDefaults.settleMarginMs, durationMs / 10);
+  const settleMarginMs = Math.min(electionDefaults.settleMarginMs, durationMs / 10, aliveMs / 10);
   const config: ElectionConfig = Object.freeze({ ...electionDefaults, settleMarginMs, yieldMs: 6 * aliveMs, ...given });
   for (const name of Object.keys(electionDefaults) as (keyof ElectionConfig)[]) {
     const value: unknown = config[name];
@@ -94,6 +94,9 @@ export function resolveElectionConfig(given: Partial<ElectionConfig> = {}): Elec
   if (!Number.isInteger(config.maxRecords)) throw expected("maxRecords to be an integer", config.maxRecords);
   if (config.settleMarginMs >= durationMs / 2) {
     throw expected(`settleMarginMs below half of leaderElectionDurationMs (${durationMs})`, config.settleMarginMs);
+  }
+  if (config.settleMarginMs > aliveMs / 4) {
+    throw expected(`settleMarginMs of at most a quarter of leaderAliveThresholdMs (${aliveMs})`, config.settleMarginMs);
   }
   if (config.yieldMs < aliveMs) {
     throw expected(`yieldMs of at least leaderAliveThresholdMs (${aliveMs})`, config.yieldMs);

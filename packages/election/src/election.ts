@@ -1,3 +1,48 @@
+/**
+ * Election: which peer of an organization takes a channel's blocks from the orderers (protocol page 08).
+ *
+ * Purpose. Ideally one peer leads. Nothing breaks when two do, which costs bandwidth, nor when none does for a while, but then
+ * no blocks come.
+ *
+ * Roles and messages. Everybody may stand. Both messages go from their author to every member of the view, and no further:
+ *
+ * ```
+ * proposal      "I stand, unless somebody leads or is better"      lower PKI-ID is better
+ * declaration   "I lead", at once and then every half threshold    whoever leads with a higher PKI-ID steps down
+ * ```
+ *
+ * States and transitions:
+ *
+ * ```
+ * stopped ─► starting ─► waiting ─► proposing ─► settling ─► leading
+ *                           ▲  ▲        │  lost      │ lost     │ lower declaration ─► following
+ *                           │  └────────┴────────────┘          │ yield, behind ─► waiting (yielding)
+ *                           └── following ◄── a declaration, from every state but leading
+ *                               leader silent, gone, proposing or unproven ─► waiting
+ * ```
+ *
+ * Timers. `phase`: the next sample, opening, end of round, end of settling, declaration. `silence`: the leader's threshold.
+ * `behind`: a leader far behind others steps down. `yield`: a yield that comes too early after winning. `yield-end`.
+ * `probation`: until when our ledger must grow under a leader that claims to be ahead.
+ *
+ * Invariants. `gained` and `lost` alternate. They are a margin apart, unless a declaration of a lower PKI-ID, or `stop`, comes
+ * in between. Our sequence only grows. Whatever others claim or propose holds us back for bounded times per vacancy, and a
+ * leader is made to step down by an empty claim ever more rarely (`claims.ts`).
+ *
+ * No stock peer may win and lose in one breath, for it may crash. It wins a round after its proposal, declares itself at
+ * once, and loses on a declaration of a lower PKI-ID. So three of our sends are timed: the declaration of a candidate, which
+ * comes a margin after the round, when whoever won at its end has been heard; a leader's declarations, none of which goes
+ * within a margin of the moment in which a proposal of a higher PKI-ID may win; and a leader's answer to somebody's first
+ * declaration, which comes a margin later. Proposals harm nobody. What we cannot know is when a peer proposed that could not
+ * reach us then: such a peer can still be hit by chance.
+ *
+ * Deviations from the reference, none visible on the wire but as timing (§10 numbers in brackets): chance in all waits, and
+ * leaders answer proposals [1]; the time of the last declaration decides, not windows, and a leader that leaves the view is
+ * replaced at once [2, 3]; who fails to deliver yields [4]; outputs, not callbacks [6]; a declaration of one who is not in
+ * the view yet puts us off [10]; the machine ends when it is stopped [12]; old proposals, and those of peers who are gone, do
+ * not count [13]; heights count.
+ */
+
 import type { LeadershipMessage, PkiId } from "@gossip/proto";
 import {
   fraction,
@@ -11,6 +56,7 @@ import {
 } from "@gossip/runtime";
 import { Claims } from "./claims.js";
 import { type ElectionConfig, resolveElectionConfig } from "./config.js";
+import { harmlessTime } from "./harmless.js";
 import { Heard } from "./heard.js";
 import type {
   Candidate,
@@ -21,6 +67,7 @@ import type {
   LeadershipRecord,
   YieldReason,
 } from "./io.js";
+import { Vacancy } from "./vacancy.js";
 
 /** What an election is made of: one per channel, for the node's own organization. */
 export interface ElectionOptions {
@@ -67,12 +114,8 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   /** Whether the view has changed since it was last looked at. */
   #isViewFresh = false;
 
-  // Of a vacancy: the time without a leader.
-  #vacantSince: Millis = 0;
-  /** Until when we leave the field to those who are ahead; once per vacancy. */
-  #deferUntil: Millis | undefined;
-  /** Until when a declaration of one who is not in the view yet holds us back; once per vacancy. */
-  #putOffUntil: Millis | undefined;
+  readonly #vacancy = new Vacancy();
+  /** When our round began. */
   #openedAt: Millis = 0;
 
   // Of our own leadership.
@@ -192,7 +235,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (this.#phase !== "stopped") return;
     const { startupGracePeriodMs, membershipSampleIntervalMs } = this.#config;
     this.#phase = "starting";
-    this.#vacantSince = this.#now;
+    this.#vacancy.begin(this.#now);
     this.#startsUntil = this.#now + startupGracePeriodMs;
     this.#isViewFresh = false;
     this.#timers.set("phase", this.#now + membershipSampleIntervalMs);
@@ -256,17 +299,17 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
         if (this.#mustDefer()) this.#wait();
         return;
       case "waiting":
-        if (this.#deferUntil !== undefined && this.#now < this.#deferUntil && !isLagging) this.#wait();
+        if (this.#vacancy.isDeferring(this.#now) && !isLagging) this.#wait();
         return;
       default:
         return;
     }
   }
 
+  /** Whether somebody is ahead who should lead rather than we, and has not had its time to. */
   #mustDefer(): boolean {
-    if (!this.#claims.isLagging(this.#height, this.#now)) return false;
-    this.#deferUntil ??= this.#now + this.#config.leaderAliveThresholdMs;
-    return this.#now < this.#deferUntil;
+    const isLagging = this.#claims.isLagging(this.#height, this.#now);
+    return isLagging && this.#vacancy.defer(this.#now, this.#config.leaderAliveThresholdMs);
   }
 
   // Vacancy
@@ -277,9 +320,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#timers.clear("probation");
     const other = this.#liveLeader();
     if (other !== undefined) return this.#follow(other, reason);
-    this.#vacantSince = this.#now;
-    this.#deferUntil = undefined;
-    this.#putOffUntil = undefined;
+    this.#vacancy.begin(this.#now);
     this.#record(undefined, reason);
     this.#wait();
   }
@@ -287,14 +328,17 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   /** Waits to stand: a little, by chance, or as long as something holds us back. */
   #wait(): void {
     this.#phase = "waiting";
-    if (this.#isYielding) return this.#timers.clear("phase");
-    const isDeferring = this.#mustDefer();
-    const from = Math.max(this.#now, (isDeferring && this.#deferUntil) || 0, this.#putOffUntil ?? 0);
-    this.#timers.set("phase", from + this.#jitter());
+    const standsAt = this.#standsAt();
+    if (this.#isYielding) this.#timers.clear("phase");
+    else this.#timers.set("phase", standsAt + this.#jitter());
+  }
+
+  #standsAt(): Millis {
+    return this.#vacancy.standsAt(this.#now, this.#mustDefer());
   }
 
   #open(): void {
-    if (this.#isYielding || this.#mustDefer() || this.#now < (this.#putOffUntil ?? 0)) return this.#wait();
+    if (this.#isYielding || this.#standsAt() > this.#now) return this.#wait();
     this.#phase = "proposing";
     this.#openedAt = this.#now;
     this.#timers.set("phase", this.#now + this.#config.leaderElectionDurationMs);
@@ -307,7 +351,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (better !== undefined) return this.#loseRound(better);
     this.#phase = "settling";
     const due = this.#now + settleMarginMs * (1 - fraction(this.#random) / 2);
-    this.#timers.set("phase", this.#harmless(due, "later"));
+    this.#timers.set("phase", this.#harmless(due));
   }
 
   /** Leaves the field to it, for as long as it can need. */
@@ -346,9 +390,9 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   /** Somebody leads of whom we do not know enough yet. */
   #putOff(author: PkiId): void {
     this.#heard.declareUnseen(author, this.#now);
-    if (this.#leader !== undefined || this.#putOffUntil !== undefined) return;
-    this.#putOffUntil = this.#now + this.#config.leaderElectionDurationMs;
-    if (this.#phase !== "starting") this.#wait();
+    if (this.#leader !== undefined) return;
+    const isFirst = this.#vacancy.putOff(this.#now, this.#config.leaderElectionDurationMs);
+    if (isFirst && this.#phase !== "starting") this.#wait();
   }
 
   #onProposal(author: PkiId): void {
@@ -371,7 +415,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isSettled = this.#now >= this.#gainedAt + settleMarginMs;
     if (isSettled && this.#claims.isAhead(author, this.#height, this.#now)) return this.#lose("fell-behind", author);
     // One that has just won may not bear to lose in the same breath.
-    if (isFresh) this.#timers.set("phase", this.#harmless(this.#now + settleMarginMs, "later"));
+    if (isFresh) this.#timers.set("phase", this.#harmless(this.#now + settleMarginMs));
     else this.#declareBy(this.#now);
   }
 
@@ -396,10 +440,9 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #endVacancy(leader: PkiId, height: bigint | undefined): void {
     this.#heard.endVacancy();
     if (this.#leader === undefined && height !== undefined) {
-      this.#claims.setAsideIdle(height, leader, this.#vacantSince, this.#now);
+      this.#claims.setAsideIdle(height, leader, this.#vacancy.since, this.#now);
     }
-    this.#deferUntil = undefined;
-    this.#putOffUntil = undefined;
+    this.#vacancy.end();
   }
 
   #onProbationOver(): void {
@@ -430,36 +473,25 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       this.#send(true);
     }
     const due = this.#now + leaderAliveThresholdMs / 2 - settleMarginMs * fraction(this.#random);
-    this.#timers.set("phase", this.#harmless(due, "earlier"));
+    this.#timers.set("phase", this.#harmless(due, this.#now + settleMarginMs));
   }
 
   /** Declares at that time, or as soon after it as may be, unless it would anyway. */
   #declareBy(due: Millis): void {
-    const at = this.#harmless(Math.max(due, this.#declaredAt + this.#config.settleMarginMs), "later");
+    const at = this.#harmless(Math.max(due, this.#declaredAt + this.#config.settleMarginMs));
     const planned = this.#timers.at("phase") ?? Number.POSITIVE_INFINITY;
     if (at > this.#now) this.#timers.set("phase", Math.min(at, planned));
     else if (this.#phase === "leading") this.#declare();
   }
 
-  /**
-   * A time near `due` at which a declaration of ours meets nobody that has just won: a peer of a higher PKI-ID that proposed
-   * itself wins `leaderElectionDurationMs` later, if it has not heard of us, and declares itself at once. A margin after
-   * that we have heard it, and a margin before it our declaration makes it withdraw.
-   */
-  #harmless(due: Millis, preferred: "earlier" | "later"): Millis {
-    const { leaderElectionDurationMs, settleMarginMs } = this.#config;
-    let at = due;
-    for (const [author, proposedAt] of this.#heard.proposedSince(this.#now - 2 * leaderElectionDurationMs)) {
-      const wins = proposedAt + leaderElectionDurationMs;
-      if (author < this.#self || Math.abs(at - wins) >= settleMarginMs) continue;
-      const earlier = wins - settleMarginMs;
-      at =
-        preferred === "earlier" && earlier >= this.#declaredAt + settleMarginMs && earlier > this.#now
-          ? earlier
-          : wins + settleMarginMs;
+  /** A time near `due` for a declaration, none at which a peer that we would depose may just have won. */
+  #harmless(due: Millis, earliest = due): Millis {
+    const { leaderElectionDurationMs, settleMarginMs: marginMs } = this.#config;
+    const wins: Millis[] = [];
+    for (const [author, at] of this.#heard.proposedSince(this.#now - 2 * leaderElectionDurationMs)) {
+      if (author > this.#self) wins.push(at + leaderElectionDurationMs);
     }
-    // Whoever proposes all the time delays us by this much at most.
-    return Math.min(at, due + 3 * settleMarginMs);
+    return harmlessTime({ due, earliest: Math.min(earliest, due), wins, marginMs });
   }
 
   #onYield(reason: YieldReason): void {
@@ -473,8 +505,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #stepDown(reason: "fell-behind" | YieldReason): void {
     if (this.#phase !== "leading") return;
     const { leaderAliveThresholdMs, yieldMs } = this.#config;
+    // Nobody may be there to take over, or nobody of those who claim to be ahead.
+    const isShort = reason === "fell-behind" || this.#claims.viewSize === 0;
     this.#isYielding = true;
-    this.#timers.set("yield-end", this.#now + (this.#claims.viewSize === 0 ? leaderAliveThresholdMs : yieldMs));
+    this.#timers.set("yield-end", this.#now + (isShort ? leaderAliveThresholdMs : yieldMs));
     this.#lose(reason, undefined);
   }
 
