@@ -258,7 +258,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(channel.members).toHaveLength(1);
   });
 
-  test("07/C15, 7.7: blocks that are forged, of another channel, or numbered falsely; the good one is committed", async () => {
+  test("07/C15, 10/S17, 7.7: blocks that are forged, of another channel, or numbered falsely; the good one is committed", async () => {
     const { node, ledger, say } = await setUp();
     const block = makeFakeBlock({ channel: channelName, number: 0n, data: [utf8.encode("x")] });
     const push = (data: Uint8Array, blockNumber = 0n) =>
@@ -358,7 +358,7 @@ describe("the gate refuses, counts and goes on", () => {
     expect(answer).toMatchObject({ nonce: 5n, channel: channelName, tag: "chan-or-org" });
   });
 
-  test("10.15: a request for blocks of a peer that may not read the channel, by what its handshake signed", async () => {
+  test("10/S19, 10.15: a request for blocks of a peer that may not read the channel, by what its handshake signed", async () => {
     const { ledger, say, heard } = await setUp();
     await ledger.commit(0n, makeFakeBlock({ channel: channelName, number: 0n, data: [utf8.encode("x")] }));
     const request = unsigned(stateRequest({ channel: channelName, nonce: 5n, start: 0n, end: 0n }));

@@ -98,14 +98,14 @@ export class CatchUp {
    */
   news(now: Millis): void {
     const { config, buffer } = this.#options;
-    if (!config.enabled || this.#phase.type !== "idle" || config.pushGraceMs === Number.POSITIVE_INFINITY) return;
+    if (!config.enabled || this.#phase.type === "asking" || config.pushGraceMs === Number.POSITIVE_INFINITY) return;
     if (this.#ahead(buffer.firstMissing + BigInt(config.blockBufferSize)).length > 0) this.#enter(asking, now);
-    else this.#enter({ type: "grace", firstMissing: buffer.firstMissing }, now);
+    else if (this.#phase.type === "idle") this.#enter({ type: "grace", firstMissing: buffer.firstMissing }, now);
   }
 
   peersChanged(now: Millis, out: StateOutput[]): void {
     this.#isBlocked = false;
-    if (this.#phase.type === "idle") return this.news(now);
+    this.news(now);
     if (this.#awaited.size === 0) return;
     const present = new Set(this.#options.peers().map(({ pkiId }) => pkiId));
     const gone = [...this.#awaited.values()].filter(({ to }) => !present.has(to));

@@ -60,11 +60,13 @@ export class AnswerTimes {
   #mean: Millis | undefined;
   #deviation: Millis = 0;
   #best: Millis = 0;
+  #last: Millis = 0;
   /** Doubled by each stall until an answer comes. */
   #patience = 1;
 
   add(tookMs: Millis): void {
     this.#patience = 1;
+    this.#last = tookMs;
     if (this.#mean === undefined) {
       this.#mean = tookMs;
       this.#deviation = tookMs / 2;
@@ -86,7 +88,7 @@ export class AnswerTimes {
 
   /** Whether answers wait behind others, at the peer, on the way, or with us. */
   get isQueueing(): boolean {
-    return this.#mean !== undefined && this.#mean > 2 * this.#best + slackMs;
+    return this.#last > 2 * this.#best + slackMs;
   }
 
   /** How long to wait; of a peer that never answered, `unknownMs`. */

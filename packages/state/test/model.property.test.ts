@@ -9,6 +9,7 @@ const transactionBytes = 100;
 const chain = makeChain(80, { transactionBytes });
 const blockBytes = Math.max(...chain.map(({ length }) => length));
 const blockBufferBytes = 6 * blockBytes;
+const windowBlocks = 24;
 
 /** What the world does to the machine until it is healed. */
 const happening = fc.oneof(
@@ -28,6 +29,7 @@ const world = fc.record({
   commitMs: fc.constantFrom(0, 3, 300),
   liars: fc.nat(3),
   lossPercent: fc.constantFrom(0, 30, 70),
+  maxRequests: fc.constantFrom(1, 4, 32),
 });
 
 /** Claims a height it does not have, and does something else with each request. */
@@ -59,9 +61,10 @@ function liar(name: string, random: Random): StagedPeer {
 describe("State transfer in a hostile world", () => {
   it("commits every block once and in order, within its bounds, and catches up once the world is healed", () => {
     fc.assert(
-      fc.property(world, ({ seed, happenings, commitMs, liars, lossPercent }) => {
+      fc.property(world, ({ seed, happenings, commitMs, liars, lossPercent, maxRequests }) => {
         const random = seededRandom(seed);
-        const config = { blockBufferSize, blockBufferBytes, maxPeerBackoffMs: 5000, maxCommitRetryMs: 2000 };
+        const times = { maxPeerBackoffMs: 5000, maxCommitRetryMs: 2000 };
+        const config = { blockBufferSize, blockBufferBytes, windowBlocks, maxRequests, ...times };
         const stage = new Stage({ blocks: chain.slice(0, 1), commitMs, config, seed });
         const lying = Array.from({ length: liars }, (_, at) => liar(`liar${at}`, random));
         const lossy = (peer: StagedPeer): StagedPeer => ({
@@ -103,6 +106,7 @@ describe("State transfer in a hostile world", () => {
               commitMs: 0,
               liars: 3,
               lossPercent: 70,
+              maxRequests: 1,
             },
           ],
         ],
@@ -117,7 +121,7 @@ function watchBounds(stage: Stage): void {
   let height = stage.ledger.height;
   stage.onOutput = (output) => {
     const { blocks, bytes } = stage.state.buffered;
-    if (blocks > 2 * blockBufferSize) throw new Error(`expected at most ${2 * blockBufferSize} blocks, got ${blocks}`);
+    if (blocks > windowBlocks) throw new Error(`expected at most ${windowBlocks} blocks, got ${blocks}`);
     if (bytes >= blockBufferBytes + blockBytes)
       throw new Error(`expected fewer bytes than the bound and a block, got ${bytes}`);
     if (output.type === "commit") {
