@@ -234,6 +234,8 @@ describe("Handshake", () => {
       "unknown-organization",
     ],
     ["our own identity", from(us), "self-connection"],
+    ["our own identity without our key", from(us, {}, { signature: Uint8Array.of(1) }), "bad-signature"],
+    ["our own identity from elsewhere", from(us, { tlsCertHash: ourHash }), "tls-hash-mismatch"],
   ])("3.4, 3.11: refuses %s", (_name, bytes, reason) => {
     const driven = run(inbound, bytes);
     expect(driven.result).toMatchObject({ type: "refused", reason });

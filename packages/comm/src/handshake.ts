@@ -227,7 +227,7 @@ export class Handshake implements Machine<HandshakeInput, HandshakeOutput> {
 
   /** Everything that costs no signature. That PKI-ID and identity are there is part of decoding (page 01 §12). */
   #checkClaims(conn: ConnEstablish, envelope: Envelope): HandshakeOutput | undefined {
-    const { self, secure, remoteTlsCertHash, direction } = this.#options;
+    const { secure, remoteTlsCertHash, direction } = this.#options;
     if (envelope.signature.length === 0) return this.#refuse("unsigned", "expected a signed conn message, got none");
     const proven = this.#options.pkiIdOf(conn.identity);
     if (proven === undefined) {
@@ -236,8 +236,6 @@ export class Handshake implements Machine<HandshakeInput, HandshakeOutput> {
     if (proven !== conn.pkiId) {
       return this.#refuse("pki-id-mismatch", `expected the PKI-ID of its identity, ${proven}, got ${conn.pkiId}`);
     }
-    if (conn.pkiId === self.pkiId)
-      return this.#refuse("self-connection", "the other side is this node, or one with its identity");
     if (secure && !equalBytes(conn.tlsCertHash, remoteTlsCertHash)) {
       return this.#refuse(
         "tls-hash-mismatch",
@@ -272,6 +270,10 @@ export class Handshake implements Machine<HandshakeInput, HandshakeOutput> {
     if (this.#theirs === "verifying" && secret !== undefined) {
       this.#theirs = "verifying-secret";
       return [{ type: "verify", identity, signature: secret.signature, payload: secret.payload }];
+    }
+    // Believed only when proven: whoever could pretend to be us would make us take former lives of ours for gone.
+    if (pkiId === this.#options.self.pkiId) {
+      return [this.#refuse("self-connection", "the other side is this node, or one with its identity")];
     }
     this.#theirs = "admitting";
     return [{ type: "admit", pkiId, identity }];
