@@ -29,8 +29,7 @@ describe("resolveGossipConfig", () => {
 
   test("7.36: the stock profile is a configuration, and leaves all that Fabric has a key for as it is", () => {
     const changed = Object.entries(resolveGossipConfig(stockProfile)).filter(
-      ([name, value]) =>
-        gossipDefaults[name as keyof typeof gossipDefaults] !== value && name !== "state" && name !== "sharedMap",
+      ([name, value]) => gossipDefaults[name as keyof typeof gossipDefaults] !== value && typeof value !== "object",
     );
     expect(changed.map(([name]) => name).sort()).toEqual([
       "connectRetryMs",
@@ -41,6 +40,11 @@ describe("resolveGossipConfig", () => {
       "newsIntervalMs",
       "selfHealth",
     ]);
+    const { state } = resolveGossipConfig(stockProfile);
+    const changedOfState = Object.keys(state).filter(
+      (name) => state[name as keyof typeof state] !== gossipDefaults.state[name as keyof typeof state],
+    );
+    expect(changedOfState.sort()).toEqual(["maxRequests", "minResponseTimeoutMs", "pushGraceMs", "windowBlocks"]);
   });
 
   test("takes fractions of a millisecond", () => {

@@ -213,6 +213,13 @@ export const stockProfile: GossipOptions = Object.freeze({
   maxPullIntervalMs: pullDefaults.pullIntervalMs,
   // Changed state infos are published, and those of others asked for, every 4 s.
   minStateInfoGapMs: Number.POSITIVE_INFINITY,
+  // Missing blocks are looked for every 10 s, and asked for range after range, each for 3 s.
+  state: Object.freeze({
+    pushGraceMs: Number.POSITIVE_INFINITY,
+    maxRequests: 1,
+    windowBlocks: 2 * stateDefaults.blockBufferSize,
+    minResponseTimeoutMs: stateDefaults.responseTimeoutMs,
+  }),
 });
 
 const leastValues = [

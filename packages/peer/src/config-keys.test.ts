@@ -74,7 +74,15 @@ const counts: readonly (readonly [string, keyof NonNullable<PeerConfig["gossip"]
   ["maxHandshakesPerSecond", "maxHandshakesPerSecond"],
 ];
 
-const stateCounts = ["batchSize", "maxRetries", "blockBufferSize", "blockBufferBytes", "channelSize"] as const;
+const stateCounts = [
+  "maxRequests",
+  "windowBlocks",
+  "batchSize",
+  "maxRetries",
+  "blockBufferSize",
+  "blockBufferBytes",
+  "channelSize",
+] as const;
 
 const keys: readonly KeyCase[] = [
   text("peer.id", "one", "two", ({ id }) => id),
@@ -175,6 +183,7 @@ const keys: readonly KeyCase[] = [
   flag(gossip("state.enabled"), (config) => config.gossip?.state?.enabled),
   milliseconds(gossip("state.checkInterval"), (config) => config.gossip?.state?.checkIntervalMs),
   milliseconds(gossip("state.responseTimeout"), (config) => config.gossip?.state?.responseTimeoutMs),
+  milliseconds(gossip("state.minResponseTimeout"), (config) => config.gossip?.state?.minResponseTimeoutMs),
   ...stateCounts.map((name) => count(gossip(`state.${name}`), (config) => config.gossip?.state?.[name])),
   count(gossip("pvtData.transientstoreMaxBlockRetention"), ({ privateData }) => privateData?.retentionBlocks),
   milliseconds("peer.keepalive.interval", ({ keepalive }) => keepalive?.serverIntervalMs),
