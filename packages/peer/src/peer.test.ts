@@ -68,6 +68,62 @@ describe("createPeer", () => {
     expect(follower.channels.get("demo")?.isLeader).toBe(false);
   });
 
+  const elected = (bootstrap: readonly string[] = []): Partial<PeerConfig> => ({
+    bootstrap,
+    leaderElection: true,
+    ordererTimeoutMs: 1,
+    gossip: {
+      election: {
+        startupGracePeriodMs: 500,
+        membershipSampleIntervalMs: 50,
+        leaderAliveThresholdMs: 400,
+        leaderElectionDurationMs: 100,
+      },
+    },
+  });
+
+  /** Until a peer leads, and says why. */
+  async function leads(peer: Peer): Promise<string | undefined> {
+    const leadership = peer.channels.get("demo")?.leadership;
+    if (leadership?.isLeader !== true) {
+      await new Promise<void>((resolve) => leadership?.on("change", () => leadership.isLeader && resolve()));
+    }
+    return leadership?.history.at(-1)?.reason;
+  }
+
+  it("pulls while it is elected, and another one when it is gone", async () => {
+    const trial = new TrialNetwork();
+    const orderer = new FakeOrderer(trial.blocks);
+    const ports = { connectOrderer: orderer.connect };
+    const first = await start(configOf(trial, "peer0", elected()), ports);
+    expect(await leads(first)).toBe("elected");
+    const second = await start(configOf(trial, "peer1", elected(["peer0:7051"])), ports);
+    orderer.append(trial.nextBlock(["a"]));
+    await Promise.all([reach(first, 2n), reach(second, 2n)]);
+    expect(second.channels.get("demo")?.isLeader).toBe(false);
+    expect(second.channels.get("demo")?.leadership).toMatchObject({ mode: "elected", leader: first.node.pkiId });
+    await first.close();
+    await leads(second);
+    orderer.append(trial.nextBlock(["b"]));
+    await reach(second, 3n);
+    const led = second.channels.get("demo")?.leadership.history.map(({ leader }) => leader);
+    expect(led?.slice(-3)).toEqual([first.node.pkiId, undefined, second.node.pkiId]);
+  });
+
+  it("leaves leadership to one that reaches an orderer, if there is somebody else", async () => {
+    const trial = new TrialNetwork();
+    const orderer = new FakeOrderer(trial.blocks);
+    const never: PeerPorts["connectOrderer"] = () => ({ send() {}, read() {}, close() {} });
+    const first = await start(configOf(trial, "peer0", elected()), { connectOrderer: never });
+    await leads(first);
+    const second = await start(configOf(trial, "peer1", elected(["peer0:7051"])), { connectOrderer: orderer.connect });
+    orderer.append(trial.nextBlock(["a"]));
+    await leads(second);
+    await Promise.all([reach(first, 2n), reach(second, 2n)]);
+    const history = first.channels.get("demo")?.leadership.history.map(({ reason }) => reason);
+    expect(history).toContain("no-orderer");
+  });
+
   it("catches up when it comes late, without an orderer", async () => {
     const trial = new TrialNetwork();
     const texts = Array.from({ length: 50 }, (_, at) => `transaction ${at}`);
