@@ -34,6 +34,14 @@ const examples: Readonly<Record<string, readonly RegExp[]>> = {
     /^bob has block 0, \d+ bytes, verified and committed$/m,
     /^alice refuses erin: unknown-organization/m,
   ],
+  "programs-that-talk": [
+    /^bob hears of alice: wheat 7$/m,
+    /^alice is told: rye is 5$/m,
+    /^2 keep it$/m,
+    /^nobody does: expected at least 2 members that qualify, got 0$/m,
+    /^alice adds block 0: true, and again: false$/m,
+    /^bob knows of carol: height 42, chaincode assets$/m,
+  ],
   "pull-anything": [
     /^\d+ ms: bob gets "dear bob, I ate the cake" from carol$/m,
     /^alice holds "the key is under the mat", "there is bread in the oven", "the cat was fed"$/m,
