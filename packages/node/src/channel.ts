@@ -60,6 +60,9 @@ export class ChannelShell implements Channel, RoutableChannel {
     this.#metrics = channelMetrics(around.metrics);
     this.privateData = options.privateData;
     this.#told = options.ledger instanceof ToldLedger ? options.ledger : undefined;
+    if (this.#told !== undefined && (options.leader === true || options.election !== undefined)) {
+      throw new GossipError("invalid-argument", `expected a ledger for ${id}, whose blocks a leader takes, got none`);
+    }
     this.#leaders = new LeaderTable({
       aliveThresholdMs: config.election.leaderAliveThresholdMs,
       maxAuthors: config.maxMembers,

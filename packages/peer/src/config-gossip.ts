@@ -66,6 +66,7 @@ function gossipOptions({ peer, isFabric }: Reading): GossipOptions {
     ...present("maxPendingHandshakes", gossip.maxPendingHandshakes),
     ...present("maxHandshakesPerSecond", gossip.maxHandshakesPerSecond),
     ...present("election", gossip.election && electionOptions(gossip.election)),
+    ...present("applicationMessages", gossip.applicationMessages?.enabled),
     ...present(
       "sharedMap",
       gossip.sharedMap && {

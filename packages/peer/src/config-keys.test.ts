@@ -178,6 +178,7 @@ const keys: readonly KeyCase[] = [
     env: ["2.5s", 2500],
     get: (c) => c.gossip?.responseWaitTimeMs,
   },
+  flag(gossip("applicationMessages.enabled"), (config) => config.gossip?.applicationMessages),
   flag(gossip("sharedMap.enabled"), (config) => config.gossip?.sharedMap?.enabled),
   milliseconds(gossip("sharedMap.tombstoneTtl"), (config) => config.gossip?.sharedMap?.tombstoneTtlMs),
   flag(gossip("state.enabled"), (config) => config.gossip?.state?.enabled),

@@ -159,6 +159,7 @@ const gossipSection = () =>
       maxLagBlocks: orDefault(integer(1)),
       ordererTimeout: orDefault(duration("30s")),
     }),
+    applicationMessages: section({ enabled: flag() }),
     sharedMap: section({ enabled: flag(), tombstoneTtl: duration("24h") }),
     pvtData: section({ transientstoreMaxBlockRetention: orDefault(integer(1)) }),
     state: section({
