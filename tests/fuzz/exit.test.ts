@@ -3,7 +3,7 @@
 import { unsigned, type Verified } from "@gossip/crypto";
 import { createFakeCrypto, makeFakeBlock } from "@gossip/crypto/testing";
 import { type Envelope, encodeEnvelope, encodeMessage, type GossipMessage } from "@gossip/proto";
-import { acknowledgement, dataMessage } from "@gossip/proto/testing";
+import { acknowledgement, applicationMessage, dataMessage } from "@gossip/proto/testing";
 import { describe, expect, test } from "vitest";
 import { acknowledgement as acknowledging, Exit, privateDataResponse } from "../../packages/node/src/exit.js";
 import { harmIn } from "./harm.js";
@@ -56,6 +56,14 @@ const cases: readonly (readonly [string, Envelope])[] = [
   ["a state response", exit(false).stateResponse("ch", 0n, [payload])],
   ["an empty state response", exit(false).stateResponse("ch", 0n, [])],
   ["a block", exit(false).block("ch", payload).envelope],
+  [
+    "a word of a program to one",
+    exit(false).direct(applicationMessage({ channel: "", tag: "empty", topic: "", data: none })),
+  ],
+  [
+    "a word of a program to many",
+    made(exit(false).application(applicationMessage({ pkiId: crypto.pkiId, time: least, topic: "", data: none }))),
+  ],
   ["an ack", acknowledging(0n, "")],
   ["private data", privateDataResponse("ch", 0n, [{ digest: digestOfSet, payload: [digest] }])],
 ];

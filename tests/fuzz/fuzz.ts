@@ -81,6 +81,7 @@ const inputs: Readonly<Partial<Record<MessageType, string>>> = {
   "private-data": "handler/private-data",
   "private-data-request": "handler/private-data-request",
   "shared-entry": "shared-map/entry",
+  application: "handler/application",
 };
 
 /** The types that come as far as a machine. */
@@ -210,6 +211,7 @@ async function passTime(world: World, random: Random): Promise<void> {
 /** What is hard to come by is tried more often. */
 const weights: Readonly<Partial<Record<MessageType, number>>> = {
   alive: 3,
+  application: 7,
   data: 4,
   hello: 2,
   leadership: 8,

@@ -86,7 +86,7 @@ export class World {
     this.peers = hostileOrgs.map((org, index) => {
       const author = this.author(org, `h${index}`);
       // Every second one speaks our extensions, and the others must never hear of them.
-      const features = Uint8Array.of(...(index % 2 === 0 ? [1] : []));
+      const features = Uint8Array.of(...(index % 2 === 0 ? [3] : []));
       return new HostilePeer({ author, features, transport: this.#network.transport(author.endpoint), onHeard });
     });
     const ghosts = [...new Set(hostileOrgs)].flatMap((org) =>
@@ -145,15 +145,24 @@ export class World {
         },
       },
     });
+    void this.#listen(() => count("application"));
     await this.node.join(recordedChannel, { ledger: createMemoryLedger(), organizations });
     await this.settle();
+  }
+
+  /** A program that takes all it can get, and answers it. */
+  async #listen(onApplication: () => void): Promise<void> {
+    for await (const received of this.node.accept(() => true, { direct: true })) {
+      if (received.message.type === "application") onApplication();
+      if (received.how === "direct") received.acknowledge();
+    }
   }
 
   /** What the node does of itself meanwhile, as its program and its operator have it. */
   async live(random: Random): Promise<void> {
     const { shared } = this.channel;
     const key = `key${random.below(500)}`;
-    switch (random.below(6)) {
+    switch (random.below(7)) {
       case 0:
         return void shared.set(key, random.bytes(random.below(40))).catch(refusedWrite);
       case 1:
@@ -166,6 +175,14 @@ export class World {
         return void (await this.node.suspect(() => true));
       }
       case 4: {
+        const content = { channel: channelName, topic: key, data: random.bytes(random.below(40)) };
+        const members = this.channel.members.map(({ pkiId }) => pkiId);
+        this.node.send(content, members);
+        const criteria = { channel: channelName, maxPeers: 3, minAcks: random.below(2), timeoutMs: 50 };
+        this.node.sendByCriteria(criteria, content).catch(refusedWrite);
+        return void this.node.gossip(content).catch(refusedWrite);
+      }
+      case 5: {
         const organizations = random.below(2) === 0 ? ["org1"] : ["org1", "org2", "Org1MSP", "Org2MSP"];
         return this.channel.updateConfig({ organizations: organizations.map(orgId), anchors: [] });
       }
