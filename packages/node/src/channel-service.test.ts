@@ -49,6 +49,7 @@ describe("what a program tells of its peer", () => {
       (...chaincodes: Parameters<typeof channel.setChaincodes>[0]) =>
       () =>
         channel.setChaincodes(chaincodes);
+    expect(set({ ...chaincode, name: "\ud800" })).toThrow(expect.objectContaining({ code: "invalid-argument" }));
     expect(set({ ...chaincode, name: "" })).toThrow(expect.objectContaining({ code: "invalid-argument" }));
     expect(set(chaincode, { ...chaincode, version: "2" })).toThrow(
       expect.objectContaining({ code: "invalid-argument" }),

@@ -15,10 +15,10 @@ import type { StateDropReason, StateInput } from "@gossip/state";
 import type { Channel, ChannelMemberView, ChannelUpdate, JoinOptions, LeaderView, PrivateDataHandler } from "./api.js";
 import { attempt } from "./attempt.js";
 import { BlockPull } from "./block-pull.js";
+import { checkedChaincodes } from "./chaincodes.js";
 import { ChannelBlocks } from "./channel-blocks.js";
 import { ChannelGossip, type ChannelGossipInput, type ChannelGossipOutput } from "./channel-gossip.js";
 import { channelMetrics } from "./channel-metrics.js";
-import { copyBytes } from "./copy.js";
 import { LeaderTable } from "./leader-table.js";
 import { Leadership } from "./leadership.js";
 import { type RoutableChannel, stateInfoEmission } from "./routing.js";
@@ -226,21 +226,7 @@ export class ChannelShell implements Channel, RoutableChannel {
 
   setChaincodes(chaincodes: readonly Chaincode[]): void {
     this.#mustBeOpen();
-    const names = new Set(chaincodes.map(({ name }) => name));
-    if (names.has("") || names.size < chaincodes.length) {
-      throw new GossipError(
-        "invalid-argument",
-        "expected each chaincode to have a name of its own, got one that has not",
-      );
-    }
-    const copied = chaincodes.map((one) => ({ ...one, metadata: copyBytes(one.metadata) }));
-    // Three bytes of UTF-8 for each unit of a string at most. What others would refuse would end our membership.
-    const bytes = copied.reduce(
-      (sum, one) => sum + 3 * (one.name.length + one.version.length) + one.metadata.length + 16,
-      0,
-    );
-    const most = this.#around.config.maxStateInfoBytes / 2;
-    if (bytes > most) throw new GossipError("too-large", `expected chaincodes of at most ${most} bytes, got ${bytes}`);
+    const copied = checkedChaincodes(chaincodes, this.#around.config.maxStateInfoBytes / 2);
     this.#gossipRun.push({ type: "chaincodes", chaincodes: copied });
   }
 
