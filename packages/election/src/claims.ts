@@ -4,8 +4,12 @@ import type { Candidate } from "./io.js";
 
 interface Seen {
   readonly height: bigint;
-  /** Since when it has been in the view without a break. */
+  /** Since when it has been in the view, but for breaks shorter than `yieldMs`: whoever comes and goes is no newcomer. */
   readonly since: Millis;
+}
+
+interface Gone extends Seen {
+  readonly at: Millis;
 }
 
 interface SetAside {
@@ -17,8 +21,8 @@ interface SetAside {
   readonly isUnproven: boolean;
 }
 
-/** Peers whose claims are remembered as empty; the one of longest ago is believed again. */
-const maxSetAside = 256;
+/** Peers whose claims are remembered as empty, and peers that have left; the one of longest ago is believed again. */
+const maxRemembered = 256;
 /** Beyond this the time that a claim is set aside grows no more. */
 const maxStrikes = 10;
 
@@ -32,7 +36,11 @@ export class Claims {
   readonly #maxLagBlocks: number;
   readonly #setAsideMs: Millis;
   #view: ReadonlyMap<PkiId, Seen> = new Map();
-  readonly #setAside = new BoundedMap<PkiId, SetAside>({ maxEntries: maxSetAside, whenFull: "evict-oldest" });
+  readonly #setAside = new BoundedMap<PkiId, SetAside>({ maxEntries: maxRemembered, whenFull: "evict-oldest" });
+  readonly #gone = new BoundedMap<PkiId, Gone>({ maxEntries: maxRemembered, whenFull: "evict-oldest" });
+
+  /** Whom we stepped down for, with what was known of it before. */
+  readonly #staked = new Map<PkiId, { readonly height: bigint; readonly before: SetAside | undefined }>();
 
   constructor({ maxLagBlocks, yieldMs }: { readonly maxLagBlocks: number; readonly yieldMs: Millis }) {
     this.#maxLagBlocks = maxLagBlocks;
@@ -43,12 +51,25 @@ export class Claims {
   replaceView(peers: readonly Candidate[], now: Millis): { readonly added: PkiId[]; readonly removed: PkiId[] } {
     const before = this.#view;
     const view = new Map<PkiId, Seen>();
-    for (const { pkiId, height } of peers) view.set(pkiId, { height, since: before.get(pkiId)?.since ?? now });
+    for (const { pkiId, height } of peers) {
+      const since = (before.get(pkiId) ?? this.#recentlyGone(pkiId, now))?.since ?? now;
+      view.set(pkiId, { height, since });
+    }
+    const removed: PkiId[] = [];
+    for (const [pkiId, seen] of before) {
+      if (view.has(pkiId)) continue;
+      this.#gone.set(pkiId, { ...seen, at: now });
+      removed.push(pkiId);
+    }
+    const added = [...view.keys()].filter((pkiId) => !before.has(pkiId));
+    for (const pkiId of added) this.#gone.delete(pkiId);
     this.#view = view;
-    return {
-      added: [...view.keys()].filter((pkiId) => !before.has(pkiId)),
-      removed: [...before.keys()].filter((pkiId) => !view.has(pkiId)),
-    };
+    return { added, removed };
+  }
+
+  #recentlyGone(pkiId: PkiId, now: Millis): Gone | undefined {
+    const gone = this.#gone.get(pkiId);
+    return gone !== undefined && now - gone.at < this.#setAsideMs ? gone : undefined;
   }
 
   get viewSize(): number {
@@ -81,21 +102,37 @@ export class Claims {
   }
 
   /**
-   * Somebody leads again after a vacancy that began at `since`: whoever was there all along, claims to be far ahead of the new
+   * Somebody leads again after a vacancy that began at `since`. What we staked is settled, and whoever was there all along, claims to be far ahead of the new
    * leader and yet did not stand, had its turn.
    */
-  setAsideIdle(leaderHeight: bigint, leader: PkiId, since: Millis, now: Millis): void {
-    for (const [pkiId, seen] of this.#view) {
-      if (pkiId !== leader && seen.since <= since && this.isFarBehind(leaderHeight, seen.height)) {
-        this.#put(pkiId, seen.height, now, false);
-      }
+  settle(leaderHeight: bigint, leader: PkiId, since: Millis, now: Millis): void {
+    for (const [pkiId, { height, before }] of this.#staked) {
+      if (pkiId !== leader && this.isFarBehind(leaderHeight, height)) continue;
+      if (before === undefined) this.#setAside.delete(pkiId);
+      else this.#setAside.set(pkiId, before);
+    }
+    this.#staked.clear();
+    for (const [pkiId, { height, since: seenSince }] of this.#view) {
+      const isIdle = pkiId !== leader && seenSince <= since && this.isFarBehind(leaderHeight, height);
+      if (isIdle) this.#put(pkiId, height, now, false);
+    }
+  }
+
+  /**
+   * We step down for whoever is ahead: their claims are set aside until the next leader proves them, by being one of them or as far
+   * ahead. So it does not help to claim less, or to be away, when that is judged.
+   */
+  stake(own: bigint, now: Millis): void {
+    for (const [pkiId, { height }] of this.#view) {
+      if (!this.isAhead(pkiId, own, now)) continue;
+      this.#staked.set(pkiId, { height, before: this.#setAside.get(pkiId) });
+      this.#put(pkiId, height, now, false);
     }
   }
 
   /** It leads, claims to be ahead, and our ledger has not grown: its declarations hold us no more either. */
-  setAsideUnproven(pkiId: PkiId, now: Millis): void {
-    const height = this.heightOf(pkiId);
-    if (height !== undefined) this.#put(pkiId, height, now, true);
+  setAsideUnproven(pkiId: PkiId, claim: bigint, now: Millis): void {
+    this.#put(pkiId, claim, now, true);
   }
 
   /** Whether it led on a claim that has proved empty. */

@@ -124,7 +124,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #yieldReason: YieldReason = "requested";
 
   /** Under whom our ledger must grow, and how high it was. */
-  #probation: { readonly leader: PkiId; readonly height: bigint } | undefined;
+  #probation: { readonly leader: PkiId; readonly claim: bigint; readonly height: bigint } | undefined;
   #hasSlept = false;
 
   // Of the step under way.
@@ -287,11 +287,11 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isLagging = this.#claims.isLagging(this.#height, this.#now);
     switch (this.#phase) {
       case "leading":
-        if (!isLagging) {
-          if (this.#timers.at("behind") !== undefined) this.#declareBy(this.#now);
+        if (isLagging) this.#fallBehind();
+        else if (this.#timers.at("behind") !== undefined) {
           this.#timers.clear("behind");
-        } else if (this.#timers.at("behind") === undefined) {
-          this.#timers.set("behind", this.#now + this.#config.leaderAliveThresholdMs);
+          // Patience is running out since it fell silent.
+          this.#declareBy(this.#now);
         }
         return;
       case "proposing":
@@ -306,6 +306,11 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     }
   }
 
+  #fallBehind(): void {
+    if (this.#timers.at("behind") !== undefined) return;
+    this.#timers.set("behind", this.#now + this.#config.leaderAliveThresholdMs);
+  }
+
   /** Whether somebody is ahead who should lead rather than we, and has not had its time to. */
   #mustDefer(): boolean {
     const isLagging = this.#claims.isLagging(this.#height, this.#now);
@@ -317,7 +322,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   /** Nobody is known to lead any more, unless another has declared itself as well. */
   #vacate(reason: LeadershipReason): void {
     this.#timers.clear("silence");
-    this.#timers.clear("probation");
+    this.#endProbation();
     const other = this.#liveLeader();
     if (other !== undefined) return this.#follow(other, reason);
     this.#vacancy.begin(this.#now);
@@ -420,7 +425,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   #follow(leader: PkiId, reason: LeadershipReason): void {
-    const { leaderAliveThresholdMs, yieldMs } = this.#config;
+    const { leaderAliveThresholdMs } = this.#config;
     const since = this.#heard.declaredAt(leader, Number.NEGATIVE_INFINITY) ?? this.#now;
     this.#endVacancy(leader, this.#claims.heightOf(leader));
     this.#phase = "following";
@@ -430,26 +435,42 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#timers.set("silence", since + leaderAliveThresholdMs);
     if (leader === this.#leader) return;
     this.#timers.clear("probation");
-    if (leader > this.#self && this.#claims.isAhead(leader, this.#height, this.#now)) {
-      this.#probation = { leader, height: this.#height };
-      this.#timers.set("probation", this.#now + yieldMs);
-    }
+    this.#probation = undefined;
+    if (leader > this.#self) this.#beginProbation(leader);
     this.#record(leader, reason);
+  }
+
+  /** It leads and claims to be far ahead: our ledger must grow under it. */
+  #beginProbation(leader: PkiId): void {
+    const claim = this.#claims.heightOf(leader);
+    if (claim === undefined || !this.#claims.isAhead(leader, this.#height, this.#now)) return;
+    this.#probation = { leader, claim, height: this.#height };
+    this.#timers.set("probation", this.#now + this.#config.yieldMs);
+  }
+
+  /** Whether it was passed. */
+  #endProbation(): boolean {
+    const probation = this.#probation;
+    this.#probation = undefined;
+    this.#timers.clear("probation");
+    if (probation === undefined || this.#height > probation.height) return true;
+    this.#claims.setAsideUnproven(probation.leader, probation.claim, this.#now);
+    return false;
   }
 
   #endVacancy(leader: PkiId, height: bigint | undefined): void {
     this.#heard.endVacancy();
     if (this.#leader === undefined && height !== undefined) {
-      this.#claims.setAsideIdle(height, leader, this.#vacancy.since, this.#now);
+      this.#claims.settle(height, leader, this.#vacancy.since, this.#now);
     }
     this.#vacancy.end();
   }
 
   #onProbationOver(): void {
-    const probation = this.#probation;
-    if (probation === undefined || probation.leader !== this.#leader || this.#height > probation.height) return;
-    this.#claims.setAsideUnproven(probation.leader, this.#now);
-    this.#heard.retract(probation.leader);
+    const leader = this.#leader;
+    if (leader === undefined) return;
+    if (this.#endProbation()) return this.#beginProbation(leader);
+    this.#heard.retract(leader);
     this.#vacate("unproven");
   }
 
@@ -505,6 +526,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #stepDown(reason: "fell-behind" | YieldReason): void {
     if (this.#phase !== "leading") return;
     const { leaderAliveThresholdMs, yieldMs } = this.#config;
+    if (reason === "fell-behind") this.#claims.stake(this.#height, this.#now);
     // Nobody may be there to take over, or nobody of those who claim to be ahead.
     const isShort = reason === "fell-behind" || this.#claims.viewSize === 0;
     this.#isYielding = true;

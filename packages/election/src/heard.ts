@@ -3,6 +3,8 @@ import { BoundedMap, type Millis } from "@gossip/runtime";
 
 /** Authors outside the view whose declarations are remembered, in case they enter it; the oldest makes room. */
 const maxUnseen = 64;
+/** Peers of which it is remembered; the one of longest ago may do so anew. */
+const maxGivenWayPeers = 256;
 /** How often one of a lower PKI-ID may win a round of ours without then leading, before its proposals count no more. */
 const maxGivenWay = 2;
 
@@ -16,8 +18,8 @@ export class Heard {
   /** When each last proposed itself, in order of time. */
   readonly #proposed = new Map<PkiId, Millis>();
   readonly #unseen = new BoundedMap<PkiId, Millis>({ maxEntries: maxUnseen, whenFull: "evict-oldest" });
-  /** How often in this vacancy we gave way to it. */
-  readonly #givenWay = new Map<PkiId, number>();
+  /** How often in this vacancy we gave way to it, also after it has left the view: it may come back at will. */
+  readonly #givenWay = new BoundedMap<PkiId, number>({ maxEntries: maxGivenWayPeers, whenFull: "evict-oldest" });
 
   /** A declaration. Whoever declared with a higher PKI-ID steps down for it, or will be heard again. */
   declare(author: PkiId, at: Millis): void {
@@ -86,6 +88,5 @@ export class Heard {
   forget(author: PkiId): void {
     this.#declared.delete(author);
     this.#proposed.delete(author);
-    this.#givenWay.delete(author);
   }
 }
