@@ -74,13 +74,13 @@ export class BlockGate {
         if (blockNumber < behindConfig) behindConfig = blockNumber;
         return this.#checks.drop(from, "behind-config");
       }
-      // It came otherwise in the meantime; and what it was signed by need not be trusted any more.
-      if (isHad(channel.refusalOfBlock(blockNumber))) return this.#checks.drop(from, "not-news");
       return whenDone(this.#verify(channel, payload), (verdict) => {
         if (verdict.ok) {
           good.push(payload);
           return "taken";
         }
+        // It came otherwise in the meantime; and who signed it need not be trusted any more.
+        if (isHad(channel.refusalOfBlock(blockNumber))) return this.#checks.drop(from, "not-news");
         if (isOfOtherTrust(verdict) && mayWaitForConfig(blockNumber, channel.height, good)) {
           behindConfig = blockNumber;
           return this.#checks.drop(from, "behind-config");

@@ -1,5 +1,6 @@
 import type { BlockPayload, PkiId } from "@gossip/proto";
-import { assert, BoundedMap, type Millis, pick, type Random, type Timers } from "@gossip/runtime";
+import { assert, BoundedMap, type Millis, type Random, type Timers } from "@gossip/runtime";
+import { Choice } from "./choice.js";
 import type { StateConfig } from "./config.js";
 import { Doubts } from "./doubts.js";
 import { Paces } from "./pace.js";
@@ -48,12 +49,15 @@ export class CatchUp {
   readonly #options: CatchUpOptions;
   readonly #plan: RangePlan;
   readonly #paces: Paces;
+  readonly #choice: Choice;
   readonly #doubts = new Doubts();
   /** Requests that are waited for, in the order in which they were sent. */
   readonly #awaited: BoundedMap<string, Attempt>;
   /** Requests that were given up; a late answer is not in vain. */
   readonly #late: BoundedMap<string, Attempt>;
   #phase: Phase = idle;
+  /** What was asked for last. */
+  #newest: Range | undefined;
   /** Mean size of the blocks that came. */
   #blockBytes: number | undefined;
   /** Nobody gave the block with this number: what lies below comes first. */
@@ -71,6 +75,7 @@ export class CatchUp {
       minTimeoutMs: config.minResponseTimeoutMs,
       maxTimeoutMs: config.responseTimeoutMs,
     });
+    this.#choice = new Choice({ record: options.record, paces: this.#paces, random: options.random });
     this.#awaited = new BoundedMap({ maxEntries: config.maxRequests, whenFull: "refuse" });
     this.#late = new BoundedMap({ maxEntries: lateFactor * config.maxRequests, whenFull: "evict-oldest" });
   }
@@ -205,7 +210,7 @@ export class CatchUp {
     const { record } = this.#options;
     const { to, range, sentAt } = attempt;
     const isWanted = this.#isWanted(attempt);
-    if (failure === "empty" && this.#plan.isFilled(range)) {
+    if (failure === "empty" && !attempt.isProbe && this.#plan.isFilled(range)) {
       // What came in the meantime is left out of an answer before it gets here.
       this.#plan.close(range);
     } else if (failure === undefined) {
@@ -217,7 +222,7 @@ export class CatchUp {
       this.#paces.refused(to, sentAt, now);
       range.attempts--;
       range.attempt = undefined;
-    } else if (isWanted) {
+    } else if (isWanted || attempt.isProbe) {
       this.#failAll([attempt], failure, now, out);
     } else {
       reportFailure(attempt, failure, record.failed(to, now), out);
@@ -253,13 +258,16 @@ export class CatchUp {
     const { record } = this.#options;
     for (const attempt of attempts) this.#settle(attempt);
     // What came otherwise in the meantime, nobody needs to have answered.
-    const wanted = attempts.filter((attempt) => this.#isWanted(attempt) && !this.#plan.isFilled(attempt.range));
+    const wanted = attempts.filter(
+      (attempt) => attempt.isProbe || (this.#isWanted(attempt) && !this.#plan.isFilled(attempt.range)),
+    );
     const [first] = wanted;
     if (first === undefined) return;
-    if (reason === "timeout" || reason === "gone") this.#paces.stalled(first.to, first.sentAt, now);
+    if (reason === "timeout" || reason === "gone") this.#paces.stalled(first.to, first.sentAt, first.isProbe, now);
     const restsUntil = record.failed(first.to, now);
     for (const attempt of wanted) {
       reportFailure(attempt, reason, restsUntil, out);
+      if (attempt.isProbe) continue;
       attempt.range.attempt = undefined;
       if (attempt.range.attempts > this.#options.config.maxRetries) this.#giveUp(attempt.range, now, out);
     }
@@ -294,7 +302,6 @@ export class CatchUp {
   }
 
   #askOn(now: Millis, out: StateOutput[]): void {
-    const { timers, record } = this.#options;
     while (!this.#isBlocked && this.#paces.total.isFree) {
       const gap = this.#plan.next(this.#limit, this.#batch);
       if (gap === undefined || !this.#hasRoom(gap)) return;
@@ -304,59 +311,46 @@ export class CatchUp {
         if (this.#plan.isEmpty && this.#phase.type === "asking") this.#enter(idle, now);
         return;
       }
-      const peer = this.#choose(ahead, gap, now);
-      if (peer === undefined) {
-        this.#isBlocked = true;
-        const rests = ahead.map(({ pkiId }) => record.restsUntil(pkiId)).filter((until) => until > now);
-        if (rests.length > 0) timers.set("rest", Math.min(...rests));
-        return;
-      }
-      this.#ask(peer, gap, now, out);
+      const peer = this.#choice.forGap(ahead, gap, now);
+      if (peer === undefined) this.#isBlocked = true;
+      else this.#ask(peer, gap, now, out);
+      this.#probe(ahead, now, out);
     }
   }
 
   #ask(peer: StatePeer, gap: Gap, now: Millis, out: StateOutput[]): void {
     const { random } = this.#options;
-    const { pkiId: to, endpoint } = peer;
     const range = this.#plan.open(gap, smaller(gap.end, peer.height), () => random.uint64());
-    const { start, end, nonce } = range;
-    const attempt: Attempt = {
-      to,
-      range,
-      start,
-      end,
-      sentAt: now,
-      due: now + this.#paces.timeoutMs(to),
-      isRepeated: range.asked.has(to),
-      trust: this.#doubts.trust,
-    };
     range.attempts++;
-    range.attempt = attempt;
+    range.attempt = this.#send(peer, range, false, now, out);
+    this.#newest = range;
+  }
+
+  /** Asks those that have rested for what somebody else was asked for last: nothing waits for them. */
+  #probe(peers: readonly StatePeer[], now: Millis, out: StateOutput[]): void {
+    const range = this.#newest;
+    if (range !== undefined && range.attempt !== undefined && this.#plan.has(range)) {
+      for (const peer of this.#choice.toProbe(peers, now)) {
+        if (peer.height >= range.end && this.#paces.total.isFree) this.#send(peer, range, true, now, out);
+      }
+    }
+    const rested = this.#choice.firstRested(peers, now);
+    if (rested < Number.POSITIVE_INFINITY) this.#options.timers.set("rest", rested);
+  }
+
+  #send(peer: StatePeer, range: Range, isProbe: boolean, now: Millis, out: StateOutput[]): Attempt {
+    const { pkiId: to, endpoint } = peer;
+    const { start, end, nonce } = range;
+    const isRepeated = range.asked.has(to);
+    const { trust } = this.#doubts;
+    const due = now + this.#paces.timeoutMs(to);
+    const attempt: Attempt = { to, range, start, end, sentAt: now, due, isRepeated, isProbe, trust };
     range.asked.add(to);
     this.#awaited.set(keyOf(to, nonce), attempt);
     this.#paces.total.underWay++;
     this.#paces.of(to).pace.underWay++;
     out.push({ type: "request", to, endpoint, nonce, start, end: end - 1n });
-  }
-
-  /**
-   * Of those that may be asked now: those that failed least in a row, of them those that have most of the range, so that a
-   * lagging peer does not make us crawl, and of these the least busy.
-   */
-  #choose(peers: readonly StatePeer[], gap: Gap, now: Millis): StatePeer | undefined {
-    const { record, random } = this.#options;
-    let best: StatePeer[] = [];
-    let bestRank: readonly number[] = [];
-    for (const peer of peers) {
-      const { pace } = this.#paces.of(peer.pkiId);
-      if (record.restsUntil(peer.pkiId) > now || !pace.isFree) continue;
-      const lacking = Number(gap.end - smaller(peer.height, gap.end));
-      const rank = [record.failuresOf(peer.pkiId), lacking, pace.underWay / pace.limit];
-      const order = best.length === 0 ? -1 : compare(rank, bestRank);
-      if (order < 0) [best, bestRank] = [[], rank];
-      if (order <= 0) best.push(peer);
-    }
-    return pick(random, best);
+    return attempt;
   }
 
   /** Peers that have this block. */
@@ -416,14 +410,6 @@ export class CatchUp {
 
 /** Late answers that are waited for, in requests that may be under way. */
 const lateFactor = 2;
-
-function compare(one: readonly number[], other: readonly number[]): number {
-  for (const [at, value] of one.entries()) {
-    const difference = value - (other[at] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
 
 function reportFailure(
   { to, start, end }: Attempt,

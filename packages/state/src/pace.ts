@@ -168,12 +168,12 @@ export class Paces {
     this.total.answered(false);
   }
 
-  /** A request that was sent then is not answered. */
-  stalled(peer: PkiId, sentAt: Millis, now: Millis): void {
+  /** A request that was sent then is not answered; of a mere probe nothing else was to be expected. */
+  stalled(peer: PkiId, sentAt: Millis, isProbe: boolean, now: Millis): void {
     const { pace, times } = this.of(peer);
     pace.stalled(sentAt, now);
     times.stalled();
-    this.total.stalled(sentAt, now);
+    if (!isProbe) this.total.stalled(sentAt, now);
   }
 
   /** The peer had more requests than it takes. */

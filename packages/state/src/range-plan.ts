@@ -11,6 +11,8 @@ export interface Attempt {
   readonly sentAt: Millis;
   /** When it is given up. */
   due: Millis;
+  /** Whether another peer was asked for the same, and this one is only being tried. */
+  readonly isProbe: boolean;
   /** Whether the peer was asked for the same before, so that its answer may be to that. */
   readonly isRepeated: boolean;
   /** How often trust had changed when it was sent. */

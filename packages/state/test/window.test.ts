@@ -196,6 +196,33 @@ describe("When somebody stalls", () => {
     expect(commits.longestPause()).toBeLessThan(1_000);
   });
 
+  it("10.43: whoever failed is tried with what somebody else is asked for, so that nothing waits for it, and serves again when it can", () => {
+    const long = makeChain(16_001);
+    const stage = new Stage({ blocks: long.slice(0, 1), config: { maxRequestsPerPeer: 2 } });
+    const [a, ...others] = mortals(long);
+    if (a === undefined) throw new Error("expected a peer");
+    const requestsTo = (from: number) =>
+      stage.outputs.slice(from).filter((output) => output.type === "request" && output.to === a.pkiId);
+    stage.meet(a, ...others);
+    stage.clock.runFor(500);
+    a.isDead = true;
+    stage.clock.runFor(1_000);
+    const commits = watchCommits(stage);
+    const whileDead = stage.outputs.length;
+    stage.clock.runFor(1_500);
+    const probes = requestsTo(whileDead);
+    expect(probes.length).toBeGreaterThan(0);
+    for (const probe of probes) {
+      const { start } = probe as Request;
+      expect(stage.all("request").filter((other) => other.start === start && other.to !== a.pkiId)).toHaveLength(1);
+    }
+    expect(commits.longestPause()).toBeLessThanOrEqual(roundTripMs);
+    a.isDead = false;
+    const whenBack = stage.outputs.length;
+    while (stage.state.height < 16_001n) stage.clock.runFor(100);
+    expect(requestsTo(whenBack).length).toBeGreaterThan(50);
+  });
+
   it("10.37: all requests to a peer that has gone silent are others' with its first time-out, which it has to answer for once", () => {
     const stage = new Stage({ blocks: first(1) });
     const peers = mortals();
