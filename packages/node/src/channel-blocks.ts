@@ -128,19 +128,27 @@ export class ChannelBlocks {
         `expected a good block ${blockNumber} of ${id}, got ${verdict.reason}: ${verdict.detail}`,
       );
     }
-    while (!this.#state.room) await this.#change();
-    if (this.#closed) throw this.#closedError();
-    const refusal = this.#state.refusal(blockNumber);
-    if (refusal === "beyond-window") {
-      throw new GossipError(
-        "invalid-argument",
-        `expected a block near height ${this.height} of ${id}, got ${blockNumber}`,
-      );
-    }
-    if (refusal !== undefined) return false;
+    if (!(await this.#hasPlace(blockNumber))) return false;
     this.#run.push({ type: "block", blockNumber, data, source: "deliver" });
-    while (!this.#state.room) await this.#change();
     return true;
+  }
+
+  /** Whether the block is news, once there is a place for it. Waits for commits, but not for blocks that may never come. */
+  async #hasPlace(blockNumber: bigint): Promise<boolean> {
+    for (;;) {
+      if (this.#closed) throw this.#closedError();
+      const refusal = this.#state.refusal(blockNumber);
+      if (refusal === undefined) return true;
+      if (refusal === "stale" || refusal === "duplicate") return false;
+      if (this.#state.isCommitting) {
+        await this.#change();
+        continue;
+      }
+      const { health } = this;
+      if (!health.ok) throw new GossipError("unavailable", `expected commits to work, got: ${health.detail}`);
+      const expected = `expected a block of ${this.#options.id} near height ${this.height}, which comes next`;
+      throw new GossipError("invalid-argument", `${expected}, got ${blockNumber}`);
+    }
   }
 
   async block(blockNumber: bigint): Promise<Uint8Array | undefined> {

@@ -122,6 +122,19 @@ describe("blocks that came another way", () => {
     expect([a?.channel.height, b?.channel.height]).toEqual([2n, 0n]);
   });
 
+  test("7.51: wait for commits, in any order within the window, and not for what nobody brings", async () => {
+    const { channel } = await scene.node("a", { config: { state: { blockBufferSize: 4 } } });
+    const blocks = chain(40);
+    const add = (number: number) => settle(scene, channel.add(blocks[number] as Uint8Array));
+    for (const number of [3, 2, 1]) expect(await add(number)).toBe(true);
+    expect(await add(4)).toMatch(/^invalid-argument: expected a block of demo near height 0/);
+    expect(await add(0)).toBe(true);
+    for (let number = 4; number < 40; number++) expect(await add(number)).toBe(true);
+    const all = Promise.all(blocks.map((block) => channel.add(block)));
+    expect(await settle(scene, all)).toEqual(blocks.map(() => false));
+    expect(channel.height).toBe(40n);
+  });
+
   test("7.51: that are no blocks, forged, of another channel or far away are refused to the caller", async () => {
     const { channel } = await scene.node("a");
     const add = (block: Uint8Array) => settle(scene, channel.add(block));
@@ -130,7 +143,9 @@ describe("blocks that came another way", () => {
     expect(await add(Uint8Array.of(0xff))).toMatch(/^malformed: expected a block/);
     expect(await add(forged)).toMatch(/^(untrusted|malformed): expected/);
     expect(await add(chain(1, "other")[0] as Uint8Array)).toMatch(/^untrusted: .*wrong-channel/);
-    expect(await add(chain(200).at(-1) as Uint8Array)).toMatch(/^invalid-argument: expected a block near height 0/);
+    expect(await add(chain(200).at(-1) as Uint8Array)).toMatch(
+      /^invalid-argument: expected a block of demo near height 0/,
+    );
     expect([channel.height, channel.buffered.blocks]).toEqual([0n, 0]);
   });
 });

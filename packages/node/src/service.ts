@@ -167,9 +167,11 @@ export interface ChannelService {
   setHeight(height: bigint): void;
   /**
    * A block that came another way than by gossip or from the orderers, e.g. in a file: verified, and committed when the ones
-   * below it are. Not pushed to anybody. Resolves with whether it was news, when there is room for the next one.
+   * below it are. Not pushed to anybody. Resolves with whether it was news, when there is a place for it: commits are waited for,
+   * blocks below it that nobody has brought are not. The bytes must not be changed afterwards.
    *
-   * @throws GossipError `malformed`; `untrusted`, which names what was wrong; `invalid-argument` (the channel has no ledger); `closed`.
+   * @throws GossipError `malformed`; `untrusted`, which names what was wrong; `invalid-argument` (too far above the height, or the
+   * channel has no ledger); `unavailable` while commits fail; `closed`.
    */
   add(block: Uint8Array): Promise<boolean>;
 }
