@@ -21,7 +21,7 @@ function says(crypto: FakeCrypto, sequence: bigint, isDeclaration = true) {
 }
 
 describe("leadership messages", () => {
-  test("8.5: show who leads, as long as it declares itself", async () => {
+  test("08/E18, 8.5: show who leads, as long as it declares itself", async () => {
     const { channel, crypto, say } = await befriend(scene);
     expect(await say(says(crypto, 1n, false))).toEqual([]);
     expect(channel.leaders).toEqual([]);
@@ -36,7 +36,7 @@ describe("leadership messages", () => {
     expect([channel.leaders, channel.isLeader]).toEqual([[], false]);
   });
 
-  test("8.1: change nothing for a static leader, which sends none itself", async () => {
+  test("08/E17, 8.1: change nothing for a static leader, which sends none itself", async () => {
     const { channel, crypto, say, heard } = await befriend(scene, { leader: true });
     await say(sealed(info(crypto, 1n), crypto));
     expect(await say(says(crypto, 2n))).toEqual([]);
@@ -85,6 +85,22 @@ describe("leadership messages", () => {
     expect(own.channel.leaders).toEqual([]);
     expect(await own.say(says(own.crypto, 1n))).toEqual([]);
     expect(own.channel.leaders).toHaveLength(1);
+  });
+
+  test("08/E12, 8.13: go to members of our own organization alone, which are the view of an election", async () => {
+    const own = await befriend(scene, { join: { election: true } });
+    const foreign = scene.stranger("foreign", "org2");
+    foreign.comm.send(own.to, sealed(alive(foreign.crypto, 1n), foreign.crypto));
+    await scene.run(50);
+    foreign.comm.send(own.to, sealed(info(foreign.crypto, 1n, 1_000n), foreign.crypto));
+    await own.say(sealed(info(own.crypto, 1n), own.crypto));
+    expect(own.channel.members).toHaveLength(2);
+    await scene.run(8_000);
+    expect(own.heardOf("leadership").map(({ isDeclaration }) => isDeclaration)).toEqual([false, true]);
+    expect(foreign.heard.map(({ type }) => type)).not.toContain("leadership");
+    // However high the ledger that the other organization claims to have.
+    expect(own.channel.isLeader).toBe(true);
+    expect(await own.say(says(scene.stranger("unseen").crypto, 1n))).toEqual(["gate/unknown-identity"]);
   });
 
   test("8.2: in a flood cost no more signatures than anybody needs", async () => {

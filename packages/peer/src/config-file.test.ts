@@ -334,7 +334,7 @@ describe("readPeerConfig", () => {
       'operations.listenAddress to be another address than peer.listenAddress, got "127.0.0.1:7051"',
     ],
     [
-      "two kinds of leadership",
+      "08/E19: two kinds of leadership",
       withGossip({ orgLeader: true, useLeaderElection: true }),
       "peer.gossip.useLeaderElection to be false while peer.gossip.orgLeader is true, got true",
     ],

@@ -1,3 +1,12 @@
+/**
+ * A stock peer in an election, as others see it: the machine of protocol page 08 §5, for tests alone.
+ *
+ * Phases: starting ─► round ─► leading, and window, a fixed time in which it only listens. A round opens after a window in which nobody
+ * declared itself: it proposes, waits `leaderElectionDurationMs`, and leads at the end of it, at once, unless it heard a declaration
+ * or, since the window began, a lower proposal. A leader declares itself every half threshold and after every declaration it hears;
+ * one of a lower PKI-ID deposes it. It knows neither heights nor chance, and answers no proposal.
+ */
+
 import type { PkiId } from "@gossip/proto";
 import { type Machine, type Millis, Timers, type Wake } from "@gossip/runtime";
 import type { ElectionConfig } from "../config.js";
