@@ -9,6 +9,7 @@ import {
   type StateOutput,
   type StatePeer,
   StateTransfer,
+  type TransferProgress,
 } from "@gossip/state";
 import type { Channel, JoinOptions } from "./api.js";
 import { attempt } from "./attempt.js";
@@ -89,6 +90,11 @@ export class ChannelBlocks {
 
   get buffered(): { readonly blocks: number; readonly bytes: number } {
     return this.#state.buffered;
+  }
+
+  /** How fast this peer is catching up; `undefined` while it is not. */
+  get progress(): TransferProgress | undefined {
+    return this.#state.progress(this.#options.around.clock.now());
   }
 
   get health(): Channel["health"] {
