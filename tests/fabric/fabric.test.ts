@@ -51,6 +51,10 @@ const explained: readonly { readonly complaint: RegExp; readonly why: string }[]
       "channels; it succeeds when it tries again",
   },
   {
+    complaint: /(Identity store rejected SEAT|Authentication failed) ?: gossipping peer identity expired/,
+    why: "whoever's certificate has expired dials on; a Go peer in the seat is told the same, but not in every run",
+  },
+  {
     complaint: /Server TLS handshake failed .*(certificate signed by unknown authority|didn't provide a certificate)/,
     why:
       "with clientAuthRequired, a Go peer that has not joined yet knows no authority of others: a Go client then withholds " +
