@@ -105,7 +105,7 @@ describe.sequential("elected leaders that are killed under traffic", () => {
     again("orderer", orderer.config);
   }
 
-  test("another one leads each time, and blocks go on arriving everywhere", async () => {
+  test("8.6: another one leads each time, and blocks go on arriving everywhere", async () => {
     submitting = start(["submit", "--dir", dir, "--json"], { stdin: "pipe" });
     for (let round = 0; round < rounds; round++) {
       const before = await until("a leader of each organization", leaders);
