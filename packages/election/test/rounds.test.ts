@@ -246,6 +246,14 @@ describe("a follower", () => {
     expect(machine.changes).toEqual([]);
   });
 
+  test("8.12: does not take one for leader again that a lower one has deposed", () => {
+    const machine = new OneMachine({ peers: { a1: 0n, z9: 0n } });
+    machine.declare("z9");
+    machine.declare("a1");
+    machine.view({ z9: 0n });
+    expect(machine.election.leader).toBeUndefined();
+  });
+
   test("8.13, 08/E25: a declaration from outside the view is dropped, and puts a round off once, by its duration", () => {
     const machine = new OneMachine({ peers: { z9: 0n } });
     const start = machine.now;
