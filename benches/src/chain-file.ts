@@ -1,6 +1,6 @@
-/** A chain in one file: where it lies, each block with its length before it, so that peers read it without keeping it. */
+/** A chain in one file, one block after the other, and their lengths in another one, so that peers read it without keeping it. */
 
-import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { blockHash } from "@gossip/crypto";
 import { makeBlock, makeGenesisBlock, type makeOrganization, makeTransaction } from "@gossip/fabric/testing";
 import { readBlock } from "@gossip/proto/fabric";
@@ -19,17 +19,21 @@ export function writeChain(
   const file = openSync(path, "w");
   const genesis = makeGenesisBlock(channelId, config);
   const filler = new Uint8Array(blockBytes);
+  const lengths = new Uint32Array(blocks);
   let previousHash: Uint8Array = new Uint8Array();
   for (let number = 0n; number < BigInt(blocks); number++) {
     const data = [makeTransaction({ channelId, creator: client, txId: `tx ${number}`, data: filler })];
     const bytes = number === 0n ? genesis : makeBlock({ number, previousHash, data, signers: [{ member: orderer }] });
-    const length = new Uint8Array(4);
-    new DataView(length.buffer).setUint32(0, bytes.length);
-    writeSync(file, length);
+    lengths[Number(number)] = bytes.length;
     writeSync(file, bytes);
     previousHash = hashOf(bytes);
   }
   closeSync(file);
+  writeFileSync(lengthsOf(path), lengths);
+}
+
+function lengthsOf(path: string): string {
+  return `${path}.lengths`;
 }
 
 /** A ledger that has the whole chain of a file. */
@@ -76,14 +80,13 @@ export function forgetfulLedger(genesis: Uint8Array): Ledger {
 }
 
 function offsetsOf(path: string): readonly { readonly at: number; readonly length: number }[] {
-  const bytes = readFileSync(path);
-  const places: { at: number; length: number }[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const length = bytes.readUInt32BE(at);
-    places.push({ at: at + 4, length });
-    at += 4 + length;
-  }
-  return places;
+  const bytes = readFileSync(lengthsOf(path));
+  const lengths = new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  let at = 0;
+  return [...lengths].map((length) => {
+    at += length;
+    return { at: at - length, length };
+  });
 }
 
 function hashOf(bytes: Uint8Array): Uint8Array {

@@ -27,6 +27,13 @@ const input: fc.Arbitrary<StateInput> = fc.oneof(
   }),
   fc.record({ type: fc.constant("state-request" as const), from: peer, nonce, start: blockNumber, end: blockNumber }),
   fc.record({ type: fc.constant("state-response" as const), from: peer, nonce, payloads: fc.array(payload) }),
+  fc.record({
+    type: fc.constant("state-response" as const),
+    from: peer,
+    nonce,
+    payloads: fc.array(payload),
+    behindConfig: blockNumber,
+  }),
   fc.constant({ type: "peers-changed" as const }),
 );
 const script = fc.array(fc.record({ afterMs: fc.integer({ min: 0, max: 5000 }), input }), { maxLength: 80 });
