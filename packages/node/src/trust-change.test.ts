@@ -337,6 +337,34 @@ describe("blocks behind one that changes trust", () => {
   });
 });
 
+describe("blocks of answers that came otherwise meanwhile", () => {
+  test("10.19: are nobody's fault when who signed them is not trusted any more", async () => {
+    let isDistrusted = false;
+    const met = await befriend(scene, {
+      config: { state: { minResponseTimeoutMs: 3_000 } },
+      wrap: (crypto) => ({
+        ...crypto,
+        verifyBlock: (channel, number, block) =>
+          isDistrusted
+            ? reject("bad-block-signature", "expected an orderer of the channel, got one that was removed")
+            : crypto.verifyBlock(channel, number, block),
+      }),
+    });
+    const blocks = chain(3);
+    await met.say(sealed(info(met.crypto, 1n, 3n), met.crypto));
+    await scene.run(1_000);
+    const [request] = met.heardOf("state-request");
+    for (const number of [0, 1, 2]) await met.say(pushOf(blocks, number));
+    expect(met.channel.height).toBe(3n);
+    isDistrusted = true;
+    const payloads = blocks.map((data, number) => ({ blockNumber: BigInt(number), data, privateData: [] }));
+    const answer = stateResponse({ channel: channelName, nonce: request?.nonce ?? 0n, payloads });
+    expect(await met.say(unsigned(answer))).toEqual(["gate/not-news"]);
+    expect(met.node.drops.get("gate/not-news")).toBe(3);
+    expect(met.node.refusals).toEqual([]);
+  });
+});
+
 describe("updateConfig", () => {
   const [org1, org2, org3] = ["org1", "org2", "org3"].map(orgId) as [
     ReturnType<typeof orgId>,

@@ -1,5 +1,5 @@
 import type { BlockPayload, PkiId } from "@gossip/proto";
-import { assert, BoundedMap, type Millis, type Random, type Timers } from "@gossip/runtime";
+import { assert, type Millis, type Random, type Timers } from "@gossip/runtime";
 import { Choice } from "./choice.js";
 import type { StateConfig } from "./config.js";
 import { Doubts } from "./doubts.js";
@@ -7,6 +7,7 @@ import { Paces } from "./pace.js";
 import type { BufferRefusal, PayloadBuffer } from "./payload-buffer.js";
 import type { PeerRecord } from "./peer-record.js";
 import { type Attempt, type Gap, type Range, RangePlan, smaller } from "./range-plan.js";
+import { Requests } from "./requests.js";
 import { byBlockNumber, Drops, failureOf } from "./responses.js";
 import type { AttemptFailure, StateInput, StateOutput, StatePeer } from "./state-messages.js";
 
@@ -51,10 +52,7 @@ export class CatchUp {
   readonly #paces: Paces;
   readonly #choice: Choice;
   readonly #doubts = new Doubts();
-  /** Requests that are waited for, in the order in which they were sent. */
-  readonly #awaited: BoundedMap<string, Attempt>;
-  /** Requests that were given up; a late answer is not in vain. */
-  readonly #late: BoundedMap<string, Attempt>;
+  readonly #requests: Requests;
   #phase: Phase = idle;
   /** What was asked for last. */
   #newest: Range | undefined;
@@ -76,8 +74,7 @@ export class CatchUp {
       maxTimeoutMs: config.responseTimeoutMs,
     });
     this.#choice = new Choice({ record: options.record, paces: this.#paces, random: options.random });
-    this.#awaited = new BoundedMap({ maxEntries: config.maxRequests, whenFull: "refuse" });
-    this.#late = new BoundedMap({ maxEntries: lateFactor * config.maxRequests, whenFull: "evict-oldest" });
+    this.#requests = new Requests(config.maxRequests, this.#paces);
   }
 
   start(now: Millis): void {
@@ -94,7 +91,7 @@ export class CatchUp {
 
   /** Requests that are waited for. */
   get requests(): number {
-    return this.#awaited.size;
+    return this.#requests.size;
   }
 
   /**
@@ -111,9 +108,9 @@ export class CatchUp {
   peersChanged(now: Millis, out: StateOutput[]): void {
     this.#isBlocked = false;
     this.news(now);
-    if (this.#awaited.size === 0) return;
+    if (this.#requests.size === 0) return;
     const present = new Set(this.#options.peers().map(({ pkiId }) => pkiId));
-    const gone = [...this.#awaited.values()].filter(({ to }) => !present.has(to));
+    const gone = this.#requests.awaited.filter(({ to }) => !present.has(to));
     for (const peer of new Set(gone.map(({ to }) => to))) {
       this.#failAll(
         gone.filter(({ to }) => to === peer),
@@ -152,8 +149,7 @@ export class CatchUp {
   }
 
   expects(from: PkiId, nonce: bigint): boolean {
-    const key = keyOf(from, nonce);
-    return this.#awaited.has(key) || this.#late.has(key);
+    return this.#requests.find(from, nonce) !== undefined;
   }
 
   /** A block of this size was taken. */
@@ -186,14 +182,13 @@ export class CatchUp {
     take: (payload: BlockPayload) => BufferRefusal | undefined,
   ): void {
     const { from, payloads } = input;
-    const key = keyOf(from, input.nonce);
-    const attempt = this.#awaited.get(key) ?? this.#late.get(key);
+    const attempt = this.#requests.find(from, input.nonce);
     if (attempt === undefined) {
       out.push({ type: "dropped", reason: "unexpected-response", count: Math.max(1, payloads.length), from });
       return;
     }
-    this.#settle(attempt);
-    this.#late.delete(key);
+    this.#requests.answered(attempt);
+    this.#isBlocked = false;
     const asked = payloads.filter(({ blockNumber }) => attempt.start <= blockNumber && blockNumber < attempt.end);
     const drops = new Drops(from, payloads.length - asked.length);
     // Nearest first, so that it is not the nearest for which there is no room.
@@ -237,7 +232,7 @@ export class CatchUp {
   }
 
   #onOverdue(now: Millis, out: StateOutput[]): void {
-    const overdue = [...this.#awaited.values()].filter(({ due }) => due <= now);
+    const overdue = this.#requests.awaited.filter(({ due }) => due <= now);
     const [first] = overdue;
     if (first === undefined) return;
     if (overdue.every(({ due }) => now - due > sleptMs)) {
@@ -248,7 +243,7 @@ export class CatchUp {
       const own = overdue.filter(({ to }) => to === peer);
       // Silent since then, it will not answer what it was asked later either.
       const isSilent = own.some(({ sentAt }) => this.#paces.of(peer).answeredAt <= sentAt);
-      const given = isSilent ? [...this.#awaited.values()].filter(({ to }) => to === peer) : own;
+      const given = isSilent ? this.#requests.awaited.filter(({ to }) => to === peer) : own;
       this.#failAll(given, "timeout", now, out);
     }
   }
@@ -256,7 +251,8 @@ export class CatchUp {
   /** These requests, all to one peer, have failed: it rests once, and others are asked. */
   #failAll(attempts: readonly Attempt[], reason: AttemptFailure, now: Millis, out: StateOutput[]): void {
     const { record } = this.#options;
-    for (const attempt of attempts) this.#settle(attempt);
+    for (const attempt of attempts) this.#requests.giveUp(attempt);
+    this.#isBlocked = false;
     // What came otherwise in the meantime, nobody needs to have answered.
     const wanted = attempts.filter(
       (attempt) => attempt.isProbe || (this.#isWanted(attempt) && !this.#plan.isFilled(attempt.range)),
@@ -276,16 +272,6 @@ export class CatchUp {
   /** Whether an answer to this request is what its range waits for. */
   #isWanted(attempt: Attempt): boolean {
     return attempt.range.attempt === attempt && this.#plan.has(attempt.range);
-  }
-
-  /** The request is not waited for any more. */
-  #settle(attempt: Attempt): void {
-    const key = keyOf(attempt.to, attempt.range.nonce);
-    if (!this.#awaited.delete(key)) return;
-    this.#late.set(key, attempt);
-    this.#paces.total.underWay--;
-    this.#paces.of(attempt.to).pace.underWay--;
-    this.#isBlocked = false;
   }
 
   /** Nobody gives this range. What lies below it may come all the same. */
@@ -346,9 +332,7 @@ export class CatchUp {
     const due = now + this.#paces.timeoutMs(to);
     const attempt: Attempt = { to, range, start, end, sentAt: now, due, isRepeated, isProbe, trust };
     range.asked.add(to);
-    this.#awaited.set(keyOf(to, nonce), attempt);
-    this.#paces.total.underWay++;
-    this.#paces.of(to).pace.underWay++;
+    this.#requests.add(attempt);
     out.push({ type: "request", to, endpoint, nonce, start, end: end - 1n });
     return attempt;
   }
@@ -381,15 +365,14 @@ export class CatchUp {
     if (start === buffer.height || range !== undefined) return true;
     const batch = Math.min(this.#batch, buffer.maxBlocks);
     if (buffer.limit - start < BigInt(batch)) return false;
-    if (this.#blockBytes === undefined) return this.#awaited.size < maxBlindRequests;
+    if (this.#blockBytes === undefined) return this.#requests.size < maxBlindRequests;
     const expected = (this.#plan.blocksUnderWay + Number(end - start)) * this.#blockBytes;
     return buffer.bytes + expected <= config.blockBufferBytes;
   }
 
   #setAnswerTimer(): void {
     const { timers } = this.#options;
-    let due = Number.POSITIVE_INFINITY;
-    for (const attempt of this.#awaited.values()) if (attempt.due < due) due = attempt.due;
+    const due = this.#requests.firstDue;
     if (due === timers.at("answer")) return;
     if (due === Number.POSITIVE_INFINITY) timers.clear("answer");
     else timers.set("answer", due);
@@ -402,14 +385,11 @@ export class CatchUp {
     this.#isBlocked = false;
     if (phase.type === "grace") timers.set("grace", now + config.pushGraceMs);
     if (phase.type !== "idle") return;
-    for (const attempt of [...this.#awaited.values()]) this.#settle(attempt);
+    for (const attempt of this.#requests.awaited) this.#requests.giveUp(attempt);
     this.#plan.clear();
     this.#ceiling = undefined;
   }
 }
-
-/** Late answers that are waited for, in requests that may be under way. */
-const lateFactor = 2;
 
 function reportFailure(
   { to, start, end }: Attempt,
@@ -419,8 +399,4 @@ function reportFailure(
 ): void {
   assert(start < end, `expected a range of at least one block, got ${start} to ${end}`);
   out.push({ type: "attempt-failed", to, start, end: end - 1n, reason, restsUntil });
-}
-
-function keyOf(from: PkiId, nonce: bigint): string {
-  return `${from}/${nonce}`;
 }
